@@ -1,0 +1,90 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One target per room of the architecture; data flows one way, so a target imports only those
+// above it in this list. `make setup` provides what lies outside SwiftPM: the PJRT header and
+// plugin (.deps/xla-cpu-pjrt), SentencePiece and zstd.
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let collections = Target.Dependency.product(name: "BasicContainers", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let arguments = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.init(stringLiteral: name)] + dependencies,
+        swiftSettings: settings)
+}
+
+let package = Package(
+    name: "epas",
+    products: [.executable(name: "epas", targets: ["epas"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .target(name: "CPJRT"),
+        .target(name: "CSentencePiece"),
+        .systemLibrary(name: "CZstd"),
+
+        room("EPASArray", []),
+        room("EPASConfig", ["EPASArray", "Yams"]),
+        room("EPASTokenizer", ["CSentencePiece", crypto]),
+        room("EPASData", ["EPASArray", "EPASTokenizer", "CZstd", crypto]),
+        room("EPASGraph", ["EPASArray"]),
+        room("EPASRuntime", ["EPASArray", "CPJRT", collections, crypto]),
+        room("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph"]),
+        room("EPASCheckpoint", ["EPASArray", "EPASModel", crypto]),
+        room(
+            "EPASTraining",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph", "EPASModel",
+                "EPASRuntime", "EPASTokenizer", collections, crypto,
+            ]),
+        room(
+            "EPASInference",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASGraph", "EPASModel", "EPASRuntime",
+                "EPASTokenizer", collections,
+            ]),
+        room("EPASTesting", ["EPASArray", "EPASGraph", "EPASRuntime", collections]),
+        .executableTarget(
+            name: "epas",
+            dependencies: [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph",
+                "EPASInference", "EPASModel", "EPASRuntime", "EPASTokenizer", "EPASTraining",
+                arguments, collections,
+            ],
+            swiftSettings: settings),
+
+        tests("EPASArray", []),
+        tests("EPASConfig", []),
+        tests("EPASTokenizer", []),
+        tests("EPASData", ["EPASArray", "EPASTokenizer"]),
+        tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
+        tests("EPASRuntime", ["EPASArray", collections]),
+        tests("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph", "EPASRuntime", "EPASTesting"]),
+        tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel"]),
+        tests(
+            "EPASTraining",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph", "EPASModel",
+                "EPASRuntime", "EPASTesting", collections,
+            ]),
+        tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
+    ],
+    cxxLanguageStandard: .cxx17
+)

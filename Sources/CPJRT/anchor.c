@@ -1,0 +1,1 @@
+// SwiftPM needs one source file to build a target that is otherwise headers.

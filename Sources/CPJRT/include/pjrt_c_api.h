@@ -1,0 +1,1 @@
+../../../.deps/xla-cpu-pjrt/include/pjrt_c_api.h

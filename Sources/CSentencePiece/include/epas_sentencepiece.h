@@ -1,0 +1,2 @@
+// A C interface to SentencePiece (see EPASTokenizer).
+#pragma once

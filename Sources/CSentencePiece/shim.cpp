@@ -1,0 +1,1 @@
+#include "epas_sentencepiece.h"

@@ -1,0 +1,2 @@
+// zstd's own header, from the system's development package.
+#include <zstd.h>

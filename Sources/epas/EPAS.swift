@@ -1,0 +1,8 @@
+import ArgumentParser
+
+@main
+struct EPASCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "epas",
+        abstract: "Train, evaluate and run LLaMA models with progressive activation sharing.")
+}
