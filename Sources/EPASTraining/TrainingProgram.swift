@@ -150,7 +150,7 @@ package struct TrainingProgram: Sendable {
             (gradient * gradient).sum(over: Array(0..<gradient.shape.rank))
         }
         let norm = sqrt(squares.dropFirst().reduce(squares[0], +))
-        let finite = loss.isFinite().and(norm.isFinite())
+        let finite = loss.isFinite() & norm.isFinite()
         var slots = slots
         for (index, gradient) in zip(active, gradients) {
             var gradient = gradient
