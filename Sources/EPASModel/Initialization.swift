@@ -1,4 +1,4 @@
-import EPASArray
+package import EPASArray
 import Foundation
 
 extension ModelConfig {

@@ -2,8 +2,8 @@
 //
 // Dimensions: B batch, T sequence, D model, V vocabulary.
 
-import EPASArray
-import EPASGraph
+package import EPASArray
+package import EPASGraph
 
 /// A LLaMA model in a graph: its parameters as tensors, its function as methods.
 package struct Llama {

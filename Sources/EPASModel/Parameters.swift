@@ -1,4 +1,4 @@
-import EPASArray
+package import EPASArray
 
 /// One parameter of a model: the name and layout that Hugging Face checkpoints have.
 package struct ParameterSpecification: Hashable, Sendable {

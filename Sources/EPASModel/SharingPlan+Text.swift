@@ -1,4 +1,4 @@
-import EPASConfig
+package import EPASConfig
 
 // The command line's `--share`: `KIND:N` (the last N layers) or `KIND:a<b,c<d` (layer a reuses
 // layer b, layer c reuses layer d); an empty text or `none` shares nothing.

@@ -1,4 +1,4 @@
-import EPASConfig
+package import EPASConfig
 
 /// What a sharing layer takes from its source layer, and how it is executed (METHOD.md, section 1).
 package enum SharingKind: String, Hashable, Sendable, Codable, CaseIterable {

@@ -1,4 +1,4 @@
-import EPASConfig
+package import EPASConfig
 
 /// How sharing grows during training (EPAS, Algorithm 1).
 ///

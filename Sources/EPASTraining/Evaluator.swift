@@ -1,6 +1,6 @@
 package import BasicContainers
 package import EPASArray
-package import EPASModel
+import EPASModel
 package import EPASRuntime
 import Foundation
 

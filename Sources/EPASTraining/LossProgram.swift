@@ -1,6 +1,6 @@
-import EPASArray
+package import EPASArray
 import EPASGraph
-import EPASModel
+package import EPASModel
 
 /// Builds the text of programs that run a model without training it.
 ///

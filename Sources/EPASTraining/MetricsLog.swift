@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// `metrics.jsonl`: one ``MetricsRecord`` a line, appended as the run goes.
 package final class MetricsLog {

@@ -10,9 +10,9 @@
 // Idle parameters and their moments pass through `step` untouched: no operation reads or writes
 // them, so they keep their bits.
 
-import EPASArray
+package import EPASArray
 import EPASGraph
-import EPASModel
+package import EPASModel
 
 /// Builds the text of training programs.
 package struct TrainingProgram: Sendable {

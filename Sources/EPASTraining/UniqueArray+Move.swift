@@ -1,4 +1,4 @@
-package import BasicContainers
+import BasicContainers
 
 extension UniqueArray where Element: ~Copyable {
     /// Moves the elements from `index` on into an array of their own.
