@@ -14,6 +14,8 @@ package final class Client: Sendable {
     package let platformName: String
     /// Free text, such as the versions of CUDA and of the compiler.
     package let platformVersion: String
+    /// Threads that compute on the CPU.
+    package let threads: Int
     /// The C objects that this client, its buffers and its executables own.
     package let liveObjects = LiveObjects()
 
@@ -27,8 +29,10 @@ package final class Client: Sendable {
     ///
     /// - Throws: ``PJRTError`` with the plugin's reason, such as a missing driver.
     package init(_ plugin: Plugin, options: ClientOptions = .init()) throws {
+        let threads =
+            options.threads > 0 ? options.threads : ProcessInfo.processInfo.activeProcessorCount
         let handle = try Self.creation.withLock { _ in
-            if options.threads > 0 { setenv("PJRT_NPROC", "\(options.threads)", 1) }
+            setenv("PJRT_NPROC", "\(threads)", 1)
             return try withNamedValues(options.namedValues(plugin: plugin)) { values in
                 var arguments = PJRT_Client_Create_Args.sized()
                 arguments.create_options = values.baseAddress
@@ -39,6 +43,7 @@ package final class Client: Sendable {
             }
         }
         self.plugin = plugin
+        self.threads = threads
         self.handle = handle
         do {
             var name = PJRT_Client_PlatformName_Args.sized()

@@ -11,7 +11,7 @@ package struct Device: Sendable {
 
     // Owned by the client, which outlives every use of its devices.
     nonisolated(unsafe) let handle: OpaquePointer
-    private let plugin: Plugin
+    let plugin: Plugin
 
     init(handle: OpaquePointer, plugin: Plugin) throws(PJRTError) {
         self.handle = handle

@@ -17,6 +17,11 @@ extension Executable {
         borrowing borrowed: borrowing UniqueArray<DeviceBuffer>,
         inputs: [HostArray] = []
     ) throws -> UniqueArray<DeviceBuffer> {
+        var given: [Shape] = []
+        for index in donated.indices { given.append(donated[index].shape) }
+        for index in borrowed.indices { given.append(borrowed[index].shape) }
+        try check(given + inputs.map(\.shape))
+
         var uploaded = UniqueArray<DeviceBuffer>(minimumCapacity: inputs.count)
         for input in inputs { uploaded.append(try client.makeBuffer(input, on: device)) }
 
@@ -61,6 +66,18 @@ extension Executable {
         var arrays: [HostArray] = []
         for index in results.indices { arrays.append(try results[index].hostArray()) }
         return arrays
+    }
+
+    /// Compares the arguments with the parameters: of a wrong shape the plugin would only notice
+    /// a wrong size.
+    private func check(_ given: [Shape]) throws(RuntimeError) {
+        guard let parameters else { return }
+        guard given.count == parameters.count else {
+            throw .wrongArgumentCount(given: given.count, expected: parameters.count)
+        }
+        for (index, shape) in given.enumerated() where shape != parameters[index] {
+            throw .wrongArgument(index: index, given: shape, expected: parameters[index])
+        }
     }
 
     /// Calls the C function; returns one handle per result, which the caller then owns.

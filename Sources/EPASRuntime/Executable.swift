@@ -1,4 +1,5 @@
 internal import CPJRT
+package import EPASArray
 
 /// A compiled program, loaded on a device.
 ///
@@ -9,6 +10,8 @@ package final class Executable: Sendable {
     package let device: Int
     /// The number of results.
     package let resultCount: Int
+    /// The parameters' shapes, in order; `nil` if the plugin does not state them.
+    package let parameters: [Shape]?
 
     // The C interface's objects are opaque and guarded by the plugin itself.
     nonisolated(unsafe) let handle: OpaquePointer
@@ -16,13 +19,15 @@ package final class Executable: Sendable {
     /// Takes ownership of a loaded executable that a PJRT call returned, also when it throws.
     init(owning handle: OpaquePointer, client: Client, device: Int) throws {
         do {
-            resultCount = try client.withDescription(of: handle) { description in
+            (resultCount, parameters) = try client.withDescription(of: handle) { description in
                 var arguments = PJRT_Executable_NumOutputs_Args.sized()
                 arguments.executable = description
                 try client.call(
                     "PJRT_Executable_NumOutputs", client.plugin.api.PJRT_Executable_NumOutputs,
                     &arguments)
-                return arguments.num_outputs
+                return (
+                    arguments.num_outputs, try Self.parameters(of: description, client.plugin)
+                )
             }
         } catch {
             Self.destroy(handle, client)
@@ -37,6 +42,40 @@ package final class Executable: Sendable {
     deinit {
         Self.destroy(handle, client)
         client.liveObjects.destroyed(.executable)
+    }
+
+    private static func parameters(
+        of description: OpaquePointer, _ plugin: Plugin
+    ) throws -> [Shape]? {
+        var program = PJRT_Program.sized()
+        return try withUnsafeMutablePointer(to: &program) { program in
+            var arguments = PJRT_Executable_OptimizedProgram_Args.sized()
+            arguments.executable = description
+            arguments.program = program
+            func call() throws(PJRTError) {
+                try plugin.call(
+                    "PJRT_Executable_OptimizedProgram",
+                    plugin.api.PJRT_Executable_OptimizedProgram, &arguments)
+            }
+            do throws(PJRTError) {
+                // The first call states the size, the second fills the memory.
+                try call()
+                let bytes = UnsafeMutableRawBufferPointer.allocate(
+                    byteCount: max(program.pointee.code_size, 1), alignment: 1)
+                defer { bytes.deallocate() }
+                program.pointee.code = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+                try call()
+                let format = String(
+                    decoding: UnsafeRawBufferPointer(
+                        start: program.pointee.format, count: program.pointee.format_size),
+                    as: UTF8.self)
+                let size = min(program.pointee.code_size, bytes.count)
+                return ProgramSignature.parameters(
+                    of: UnsafeRawBufferPointer(rebasing: bytes[..<size]), format: format)
+            } catch  where error.code == .unimplemented {
+                return nil
+            }
+        }
     }
 
     private static func destroy(_ handle: OpaquePointer, _ client: Client) {
@@ -65,45 +104,5 @@ extension Client {
                 "PJRT_Executable_Destroy", plugin.api.PJRT_Executable_Destroy, &destroy)
         }
         return try body(find.executable)
-    }
-
-    /// Compiles a StableHLO module, given as text, with one public function `main`.
-    ///
-    /// - Throws: ``PJRTError`` with the compiler's own message.
-    package func compile(
-        _ program: String, options: CompileOptions = .init()
-    ) throws -> Executable {
-        guard devices.indices.contains(options.device) else {
-            throw RuntimeError.noSuchDevice(index: options.device, count: devices.count)
-        }
-        var program = program
-        let settings = options.serialized(deviceID: devices[options.device].id)
-        let format = "mlir"
-        let loaded = try program.withUTF8 { code in
-            try format.withCString { format in
-                try settings.withUnsafeBytes { settings in
-                    var text = PJRT_Program.sized()
-                    // Not written to: the field is also used for output elsewhere.
-                    text.code = UnsafeMutablePointer(
-                        mutating: UnsafeRawPointer(code.baseAddress)?.assumingMemoryBound(
-                            to: CChar.self))
-                    text.code_size = code.count
-                    text.format = format
-                    text.format_size = 4
-                    return try withUnsafePointer(to: &text) { text in
-                        var arguments = PJRT_Client_Compile_Args.sized()
-                        arguments.client = handle
-                        arguments.program = text
-                        arguments.compile_options = settings.baseAddress?.assumingMemoryBound(
-                            to: CChar.self)
-                        arguments.compile_options_size = settings.count
-                        try call(
-                            "PJRT_Client_Compile", plugin.api.PJRT_Client_Compile, &arguments)
-                        return arguments.executable!
-                    }
-                }
-            }
-        }
-        return try Executable(owning: loaded, client: self, device: options.device)
     }
 }

@@ -3,6 +3,8 @@ internal import CPJRT
 /// An argument struct of a PJRT C function.
 protocol PJRTArguments {
     init()
+    // The C header names it.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     var struct_size: Int { get set }
     /// The size that the header declares. It is not `MemoryLayout.size`: the two differ by tail
     /// padding.

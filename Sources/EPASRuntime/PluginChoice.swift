@@ -58,7 +58,7 @@ extension PluginChoice {
     ) throws(PluginError) -> PluginLocation {
         switch self {
         case .cpu: return PluginLocation(path: try Self.locateCPU(environment: environment))
-        case .cuda: return PluginLocation(path: try Self.locateCPU(environment: environment))
+        case .cuda: return try CUDALibraries(environment: environment).locate()
         case .path(let path):
             let path = (path as NSString).expandingTildeInPath
             guard FileManager.default.fileExists(atPath: path) else {
@@ -71,30 +71,32 @@ extension PluginChoice {
     }
 
     private static func locateCPU(environment: [String: String]) throws(PluginError) -> String {
-        let relative = "xla-cpu-pjrt/xla_cpu_pjrt.so"
-        var candidates: [String] = []
-        if let folder = environment["EPAS_DEPS"], !folder.isEmpty {
-            candidates.append("\(folder)/\(relative)")
-        }
-        let executable = Bundle.main.executablePath ?? CommandLine.arguments.first ?? ""
-        for start in [
-            FileManager.default.currentDirectoryPath,
-            URL(filePath: executable).resolvingSymlinksInPath().deletingLastPathComponent().path,
-        ] {
-            var folder = URL(filePath: start)
-            while true {
-                candidates.append(folder.appending(path: ".deps/\(relative)").path)
-                let parent = folder.deletingLastPathComponent()
-                if parent.path == folder.path || folder.path == "/" { break }
-                folder = parent
-            }
-        }
+        let folders = dependencyFolders(environment: environment)
+        let candidates = folders.map { "\($0)/xla-cpu-pjrt/xla_cpu_pjrt.so" }
         if let found = candidates.first(where: FileManager.default.fileExists(atPath:)) {
             return found
         }
         throw .notFound(
-            what: "The CPU plugin xla_cpu_pjrt.so", searched: candidates.uniqued(),
+            what: "The CPU plugin xla-cpu-pjrt/xla_cpu_pjrt.so", searched: folders,
             remedy: "Run `make setup`, or set EPAS_DEPS to the folder that holds xla-cpu-pjrt.")
+    }
+
+    /// Where set-up puts what lies outside the package: the folder named by `EPAS_DEPS` alone if
+    /// it is set; else `.deps` in the current folder, in the executable's, and in all above them.
+    static func dependencyFolders(environment: [String: String]) -> [String] {
+        if let folder = environment["EPAS_DEPS"], !folder.isEmpty { return [folder] }
+        let executable = Bundle.main.executablePath ?? CommandLine.arguments.first ?? ""
+        let starts = [
+            URL(filePath: FileManager.default.currentDirectoryPath),
+            URL(filePath: executable).resolvingSymlinksInPath().deletingLastPathComponent(),
+        ]
+        return starts.flatMap { start in
+            // From `/a/b`: `/a/b/.deps`, `/a/.deps`, `/.deps`.
+            let components = start.standardizedFileURL.pathComponents
+            return (1...max(components.count, 1)).reversed().map { count in
+                NSString.path(withComponents: components.prefix(count) + [".deps"])
+            }
+        }.uniqued()
     }
 }
 
