@@ -20,10 +20,12 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
     .testTarget(
         name: "\(name)Tests", dependencies: [.init(stringLiteral: name)] + dependencies,
-        swiftSettings: settings)
+        exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -76,7 +78,9 @@ let package = Package(
         tests("EPASData", ["EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
         tests("EPASRuntime", ["EPASArray", collections]),
-        tests("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph", "EPASRuntime", "EPASTesting"]),
+        tests(
+            "EPASModel", ["EPASArray", "EPASConfig", "EPASGraph", "EPASRuntime", "EPASTesting"],
+            exclude: ["Fixtures"]),
         tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel"]),
         tests(
             "EPASTraining",

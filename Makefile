@@ -1,0 +1,31 @@
+# Everything a newcomer needs: `make demo` and `make test`. The recipes are in Scripts/.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test parity format lint clean
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: Debian packages, the PJRT plugin
+	@Scripts/setup.sh
+
+build: setup ## Build the epas command, optimised
+	swift build -c release --product epas
+
+demo: build ## Train with and without a growing sharing region, compare, generate
+	@Scripts/demo.sh
+
+test: setup ## Run all tests
+	@Scripts/test.sh
+
+parity: build ## Compare with a PyTorch reference on random models (installs PyTorch)
+	@Scripts/parity.sh
+
+format: ## Format the Swift sources
+	swift format format --in-place --recursive Sources Tests Package.swift
+
+lint: ## Check format, imports and house rules
+	@Scripts/lint.sh
+
+clean: ## Remove what was built; .deps and runs stay
+	rm -rf .build

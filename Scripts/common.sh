@@ -1,0 +1,74 @@
+# Shared by the scripts of this folder; the caller has gone to the package's root.
+
+say() {
+    echo "==> $*"
+}
+
+fail() {
+    echo "Error: $*" >&2
+    exit 1
+}
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+    if [[ "$(id -u)" == 0 ]]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+install_packages() {
+    local by_hand="sudo apt-get update && sudo apt-get install -y --no-install-recommends $*"
+    command -v apt-get >/dev/null || fail "These Debian packages are missing: $*. This system" \
+        "has no apt-get: install what your distribution calls them, then run \`make setup\` again."
+    [[ "$(id -u)" == 0 ]] || command -v sudo >/dev/null || fail "These Debian packages are" \
+        "missing: $*. Installing them needs root and there is no sudo: have root run" \
+        "\`${by_hand//sudo /}\`, then run \`make setup\` again."
+    say "Installing the Debian packages $*"
+    local log
+    log="$(mktemp)"
+    # A failing update is not the end: the lists at hand may do.
+    {
+        as_root apt-get -o DPkg::Lock::Timeout=120 --quiet update || true
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 --quiet \
+            install -y --no-install-recommends "$@"
+    } >"$log" 2>&1 </dev/null || {
+        tail -n 15 "$log" >&2
+        rm -f "$log"
+        fail "apt-get could not install $*; its last lines are above. Check the network, then" \
+            "run \`$by_hand\` and \`make setup\` again."
+    }
+    rm -f "$log"
+}
+
+# Makes sure that `python3 -m pip` works.
+ensure_pip() {
+    python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
+    python3 -m pip --version >/dev/null 2>&1 || fail "$(command -v python3) has no pip. Install" \
+        "pip for it (python3 -m ensurepip --user), then run the command again."
+}
+
+# .deps may be a symbolic link, also to a folder that does not exist yet.
+make_deps_folder() {
+    mkdir -p "$(readlink -m .deps)" || fail "The folder $(readlink -m .deps) cannot be made." \
+        "Make it by hand, or remove .deps."
+    [[ -w .deps ]] || fail "The folder .deps is not writable. Change its owner or permissions."
+}
+
+# One script at a time changes .deps; the lock ends with the script.
+lock_deps_folder() {
+    exec 9>.deps/.lock
+    flock --nonblock 9 || {
+        say "Waiting for another set-up to finish"
+        flock --timeout 900 9 || fail "Another set-up has held .deps/.lock for 15 minutes." \
+            "End it, then run the command again."
+    }
+}
+
+check_room() {
+    local free
+    free="$(df --output=avail --block-size=1M .deps/ | tail -n 1)"
+    ((free >= $1)) || fail "The disk of .deps has $((free)) MB free and $1 MB are needed." \
+        "Free some, or make .deps a symbolic link to a folder on a larger disk."
+}
