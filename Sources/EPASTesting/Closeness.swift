@@ -23,7 +23,8 @@ package struct Closeness: Sendable, CustomStringConvertible {
             let difference = pair.0 == pair.1 ? 0 : abs(pair.0 - pair.1)
             largest.absolute.take(difference, index, pair)
             largest.relative.take(difference == 0 ? 0 : difference / abs(pair.1), index, pair)
-            if !(difference <= absolute + relative * abs(pair.1)) { far += 1 }
+            let isFar = !difference.isFinite || difference > absolute + relative * abs(pair.1)
+            if isFar { far += 1 }
         }
         isClose = far == 0
         description = """

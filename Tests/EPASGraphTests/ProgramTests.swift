@@ -18,8 +18,7 @@ import Testing
                   func.func public @main(
                       %tokens: tensor<2xi32>,
                       %model.embed_tokens.weight: tensor<5x3xbf16> {tf.aliasing_output = 1 : i32},
-                      %unused: tensor<f32>
-                      ) -> (tensor<2xf32>, tensor<5x3xbf16>) {
+                      %unused: tensor<f32>) -> (tensor<2xf32>, tensor<5x3xbf16>) {
                     %0 = "stablehlo.gather"(%model.embed_tokens.weight, %tokens) <{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, indices_are_sorted = false, slice_sizes = array<i64: 1, 3>}> : (tensor<5x3xbf16>, tensor<2xi32>) -> tensor<2x3xbf16>
                     %1 = "stablehlo.convert"(%0) : (tensor<2x3xbf16>) -> tensor<2x3xf32>
                     %2 = "stablehlo.constant"() <{value = dense<0.1> : tensor<2x3xf32>}> : () -> tensor<2x3xf32>

@@ -46,7 +46,7 @@ import Testing
         Valid(Logical.and, [b(2), b(2)], b(2)),
         Valid(Logical.xor, [i(2), i(2)], i(2)),
         Valid(Not(), [b(2)], b(2)),
-        Valid(Compare(.less), [f(2), f(2)], b(2)),
+        Valid(Compare(.less, of: .float32), [f(2), f(2)], b(2)),
         Valid(Select(), [b(2), f(2), f(2)], f(2)),
         Valid(Select(), [b(), f(2), f(2)], f(2)),
         Valid(Iota(shape: i(2, 3), axis: 1), [], i(2, 3)),
@@ -114,8 +114,9 @@ import Testing
             Not(), [f(2)],
             "stablehlo.not requires an operand of a boolean or integer type; got tensor<2xf32>"),
         Invalid(
-            Compare(.equal), [f(2), i(2)],
-            "stablehlo.compare requires operands of equal shape; got tensor<2xf32>, tensor<2xi32>"),
+            Compare(.equal, of: .float32), [f(2), i(2)],
+            "stablehlo.compare requires operands of equal shape and of type float32; "
+                + "got tensor<2xf32>, tensor<2xi32>"),
         Invalid(
             Select(), [b(2), f(2), f(3)],
             "stablehlo.select requires alternatives of equal shape; "
