@@ -119,6 +119,21 @@ import Testing
         #expect(abs(values[1].doubles()[2] - 0.693_147_180_559_945_3) < 1e-15)
     }
 
+    @Test func `a conversion's cotangent is converted back`() throws {
+        let x = graph.parameter("x", Shape(.float32, [2]))
+        let seed = graph.parameter("seed", Shape(.bfloat16, [2]))
+        let y = x.converted(to: .bfloat16) * 2
+        let derivative = try #require(gradients(of: y, withRespectTo: [x], seed: seed)[0])
+        #expect(derivative.shape == x.shape)
+        let values = try evaluate(
+            [derivative],
+            [
+                HostArray([1, 1] as [Float], [2]),
+                HostArray([BFloat16(3), BFloat16(-0.0078125)], [2]),
+            ])
+        #expect(values[0].doubles() == [6, -0.015625])
+    }
+
     @Test func `bfloat16 operands with a float32 product`() throws {
         var random = RandomArrays(seed: 5)
         let inputs = [

@@ -1,5 +1,6 @@
 import EPASArray
 import EPASGraph
+import EPASRuntime
 import EPASTesting
 import Testing
 
@@ -57,6 +58,17 @@ import Testing
         #expect(try evaluate([two, two])[1].doubles() == [2, 2])
         let x = graph.parameter("x", Shape(.float32, []))
         #expect(try evaluate([x.stopGradient(), x], [HostArray(Float(3))])[0].doubles() == [3])
+    }
+
+    @Test func `a donated argument's memory takes the result`() throws {
+        let graph = Graph()
+        let shape = Shape(.float32, [2])
+        let x = graph.parameter("x", shape)
+        let y = graph.parameter("y", shape)
+        let text = graph.program(named: "p", returning: [x + y, x * y], donating: [1: 0, 0: 1])
+        let values = try TestClient.shared.compile(text)
+            .run([HostArray([1, 2] as [Float], [2]), HostArray([3, 5] as [Float], [2])])
+        #expect(values.map { $0.doubles() } == [[4, 7], [3, 10]])
     }
 
     @Test func `equal computations are one node`() {
