@@ -72,3 +72,10 @@ check_room() {
     ((free >= $1)) || fail "The disk of .deps has $((free)) MB free and $1 MB are needed." \
         "Free some, or make .deps a symbolic link to a folder on a larger disk."
 }
+
+# Prints a new folder in .deps to build something in before it is renamed into place. Call it
+# under the lock: what an earlier, killed script left is removed.
+make_workspace() {
+    rm -rf .deps/tmp.*
+    mktemp -d -p .deps || fail "No folder could be made in .deps. Check its disk and permissions."
+}

@@ -107,8 +107,7 @@ if ! plugin_is_installed; then
     lock_deps_folder
     if ! plugin_is_installed; then
         check_room "$needed_megabytes"
-        rm -rf .deps/.unpack.*
-        unpacked="$(mktemp -d .deps/.unpack.XXXXXX)"
+        unpacked="$(make_workspace)"
         trap 'rm -rf "$unpacked"' EXIT
         install_plugin "$unpacked"
     fi
