@@ -1,0 +1,73 @@
+import EPASArray
+
+/// Returns the derivative of `output` with respect to each tensor in `inputs`.
+///
+/// Reverse-mode differentiation, Griewank & Walther (2008), section 3.2. Node ids are a
+/// topological order, so one backward pass over them visits every user before its operands; the
+/// contributions to a tensor are added in that order, which makes the sum reproducible. Nodes that
+/// no tensor of `inputs` reaches are not visited. The derivatives are nodes of the same graph and
+/// can be differentiated again.
+///
+/// - Parameters:
+///   - output: The tensor to differentiate.
+///   - inputs: The tensors to differentiate with respect to; parameters or any others.
+///   - seed: The cotangent of `output`, of its shape; 1 for a scalar `output` when left out.
+/// - Returns: One derivative per input, of the input's shape, or `nil` where `output` does not
+///   depend on it. A sharing layer's query projection is such an input: it must keep its weights
+///   and its optimizer state, not decay toward zero.
+package func gradients(
+    of output: Tensor, withRespectTo inputs: [Tensor], seed: Tensor? = nil
+) -> [Tensor?] {
+    let graph = output.graph
+    for input in inputs where input.graph !== graph {
+        fatalError("gradients: an input (\(input)) belongs to another graph than the output.")
+    }
+    guard output.elementType.isFloatingPoint else {
+        fatalError("gradients requires a floating-point output; got \(output.shape)")
+    }
+    if let seed, seed.shape != output.shape {
+        fatalError(
+            "gradients requires a seed of the output's shape \(output.shape); got \(seed.shape)")
+    }
+    if seed == nil, output.rank != 0 {
+        fatalError("gradients requires a seed for an output that is no scalar; got \(output.shape)")
+    }
+
+    let depends = dependents(of: inputs, upTo: output.id, in: graph)
+    var cotangents: [Value: Tensor] = [output.value: seed ?? graph.constant(1, output.shape)]
+    let first = inputs.map(\.id).min() ?? output.id + 1
+    for id in stride(from: output.id, through: first, by: -1) where depends[id] {
+        let results = graph.results(of: id)
+        let arriving = results.map { cotangents[$0.value] }
+        guard arriving.contains(where: { $0 != nil }) else { continue }
+        let node = graph.nodes[id]
+        guard !node.operands.isEmpty else { continue }
+        let operands = node.operands.map(graph.tensor)
+        let contributions = node.operation.pullback(arriving, results: results, operands: operands)
+        for (operand, contribution) in zip(operands, contributions) where depends[operand.id] {
+            guard let contribution else { continue }
+            guard contribution.shape == operand.shape else {
+                fatalError(
+                    "\(node.operation.name): the derivative has shape \(contribution.shape), "
+                        + "its operand \(operand.shape).")
+            }
+            let value = operand.value
+            cotangents[value] = cotangents[value].map { $0 + contribution } ?? contribution
+        }
+    }
+    return inputs.map { depends.indices.contains($0.id) ? cotangents[$0.value] : nil }
+}
+
+/// For each node up to `last`, whether a derivative can flow from it to one of `inputs`.
+private func dependents(of inputs: [Tensor], upTo last: Int, in graph: Graph) -> [Bool] {
+    var depends = [Bool](repeating: false, count: last + 1)
+    for input in inputs where input.id <= last { depends[input.id] = true }
+    for id in depends.indices where !depends[id] {
+        let node = graph.nodes[id]
+        depends[id] =
+            !(node.operation is any Nondifferentiable)
+            && node.shapes.contains { $0.elementType.isFloatingPoint }
+            && node.operands.contains { depends[$0.node] }
+    }
+    return depends
+}

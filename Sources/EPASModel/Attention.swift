@@ -1,0 +1,108 @@
+// Causal grouped-query attention (Vaswani et al., 2017; Ainslie et al., 2023) with rotary position
+// embedding in Hugging Face's layout: the two halves of a head turn against each other.
+//
+// Dimensions: B batch, T sequence, D model, N query heads, K key heads, G = N/K, H head.
+
+import EPASArray
+import EPASGraph
+import Foundation
+
+/// The projections of self-attention.
+struct Attention {
+    let query: Linear
+    let key: Linear
+    let value: Linear
+    let output: Linear
+    let heads: Int
+    let keyValueHeads: Int
+    let headDimension: Int
+
+    /// Computes what is not reused. `??` evaluates its right side only when needed: a reused
+    /// projection adds nothing to the graph.
+    ///
+    /// - Parameter x: The normed residual stream, [B, T, D].
+    func activations(
+        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations
+    ) -> AttentionActivations {
+        if let probabilities = reused.probabilities {
+            return AttentionActivations(
+                query: nil, key: nil, value: split(value(x), keyValueHeads),
+                probabilities: probabilities)
+        }
+        let q = reused.query ?? positions.rotate(split(query(x), heads))
+        let k = reused.key ?? positions.rotate(split(key(x), keyValueHeads))
+        return AttentionActivations(
+            query: q, key: k, value: reused.value ?? split(value(x), keyValueHeads),
+            probabilities: probabilities(query: q, key: k))
+    }
+
+    /// Mixes the values by the probabilities and projects the result back, [B, T, D].
+    func callAsFunction(_ activations: AttentionActivations) -> Tensor {
+        let (B, K, G, T, S) = five(activations.probabilities.dimensions)
+        let H = headDimension
+        // [B, K, G·T, S] · [B, K, S, H]: the queries of a group share one product with its values.
+        let mixed = activations.probabilities.reshaped([B, K, G * T, S]).dot(
+            activations.value.transposed([0, 2, 1, 3]), contracting: ([3], [2]),
+            batching: ([0, 1], [0, 1]), accumulating: .float32
+        ).converted(to: activations.value.elementType)
+        let joined = mixed.reshaped([B, K * G, T, H]).transposed([0, 2, 1, 3])
+        return output(joined.reshaped([B, T, K * G * H]))
+    }
+
+    /// softmax(q kᵀ / √H) under the causal mask, in float32, returned in the inputs' type.
+    private func probabilities(query: Tensor, key: Tensor) -> Tensor {
+        let (B, T, S) = (query.dimensions[0], query.dimensions[1], key.dimensions[1])
+        let (K, G, H) = (keyValueHeads, heads / keyValueHeads, headDimension)
+        let products = query.transposed([0, 2, 1, 3]).reshaped([B, K, G * T, H]).dot(
+            key.transposed([0, 2, 1, 3]), contracting: ([3], [3]), batching: ([0, 1], [0, 1]),
+            accumulating: .float32)
+        let scores = products.reshaped([B, K, G, T, S]) * (1 / Double(H).squareRoot())
+        let square = Shape(.int32, [T, S])
+        let graph = query.graph
+        let visible = graph.iota(square, along: 1)
+            .compared(.lessOrEqual, to: graph.iota(square, along: 0))
+            .broadcast(to: [B, K, G, T, S], along: [3, 4])
+        let hidden = graph.constant(-Double.infinity, scores.shape)
+        return softmax(select(visible, scores, hidden)).converted(to: query.elementType)
+    }
+
+    /// [B, T, n·H] → [B, T, n, H].
+    private func split(_ x: Tensor, _ count: Int) -> Tensor {
+        x.reshaped([x.dimensions[0], x.dimensions[1], count, headDimension])
+    }
+}
+
+/// The rotation angles of a sequence's positions (Su et al., 2021).
+struct RotaryAngles {
+    /// cos and sin of position × wavelength, [T, H/2], float32.
+    let cosine: Tensor
+    let sine: Tensor
+
+    /// Angles for positions 0 to T-1. Computed in float64, because float32 loses half a thousandth
+    /// of a turn at some thousands of tokens.
+    init(sequence: Int, headDimension: Int, theta: Double, graph: Graph) {
+        let half = headDimension / 2
+        let frequencies = (0..<half).map { pow(theta, -2 * Double($0) / Double(headDimension)) }
+        let shape = Shape(.float64, [sequence, half])
+        let angles =
+            graph.iota(shape, along: 0)
+            * graph.constant(HostArray(frequencies, [half])).broadcast(to: shape.dimensions, along: [1])
+        cosine = cos(angles).converted(to: .float32)
+        sine = sin(angles).converted(to: .float32)
+    }
+
+    /// Rotates [B, T, n, H] by its positions; computed in float32, returned in the input's type.
+    func rotate(_ x: Tensor) -> Tensor {
+        let half = x.dimensions[3] / 2
+        let wide = x.converted(to: .float32)
+        let a = wide.sliced(along: 3, 0..<half)
+        let b = wide.sliced(along: 3, half..<2 * half)
+        let cosine = cosine.broadcast(to: a.dimensions, along: [1, 3])
+        let sine = sine.broadcast(to: a.dimensions, along: [1, 3])
+        return concatenated([a * cosine - b * sine, b * cosine + a * sine], along: 3)
+            .converted(to: x.elementType)
+    }
+}
+
+/// Names five dimensions at once.
+private func five(_ d: [Int]) -> (Int, Int, Int, Int, Int) { (d[0], d[1], d[2], d[3], d[4]) }

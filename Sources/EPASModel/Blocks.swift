@@ -1,0 +1,61 @@
+// The parts of a LLaMA layer besides attention (Touvron et al., 2023). Products accumulate in
+// float32 whatever the compute type; norms are computed in float32.
+
+import EPASArray
+import EPASGraph
+
+/// A projection without bias: y = x Wᵀ.
+struct Linear {
+    /// [out, in], in the compute type.
+    let weight: Tensor
+
+    /// [..., in] → [..., out], in the input's type.
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        product(x).converted(to: x.elementType)
+    }
+
+    /// [..., in] → [..., out], as accumulated: float32.
+    func product(_ x: Tensor) -> Tensor {
+        x.dot(weight, contracting: ([x.shape.rank - 1], [1]), accumulating: .float32)
+    }
+}
+
+/// y = x / √(mean(x²) + ε) · w over the last axis (Zhang & Sennrich, 2019).
+struct RMSNorm {
+    /// [D], float32.
+    let weight: Tensor
+    let epsilon: Double
+
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        let wide = x.converted(to: .float32)
+        let last = x.shape.rank - 1
+        let scale = rsqrt((wide * wide).mean(over: [last]) + epsilon)
+        let normed =
+            wide * scale.broadcast(to: x.dimensions, along: Array(0..<last))
+            * weight.broadcast(to: x.dimensions, along: [last])
+        return normed.converted(to: x.elementType)
+    }
+}
+
+/// SwiGLU: (silu(x Wgate) ∘ x Wup) Wdown (Shazeer, 2020).
+struct FeedForward {
+    let gate: Linear
+    let up: Linear
+    let down: Linear
+
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        let gate = gate(x).converted(to: .float32)
+        let inner = gate * sigmoid(gate) * up(x).converted(to: .float32)
+        return down(inner.converted(to: x.elementType))
+    }
+}
+
+/// softmax over the last axis.
+func softmax(_ x: Tensor) -> Tensor {
+    let last = x.shape.rank - 1
+    let kept = Array(0..<last)
+    // The maximum only keeps exp in range: the result does not depend on it.
+    let top = x.max(over: [last]).stopGradient()
+    let weights = exp(x - top.broadcast(to: x.dimensions, along: kept))
+    return weights / weights.sum(over: [last]).broadcast(to: x.dimensions, along: kept)
+}

@@ -1,0 +1,104 @@
+internal import CPJRT
+internal import Foundation
+internal import Synchronization
+
+/// A plugin's devices, opened for use by this process.
+///
+/// Every method may be called from any thread at any time; compiling on one thread while
+/// executing on another is the intended use. Buffers and executables keep their client alive.
+package final class Client: Sendable {
+    package let plugin: Plugin
+    /// The devices that this process can use, in the plugin's order.
+    package let devices: [Device]
+    /// Such as `cpu` or `cuda`.
+    package let platformName: String
+    /// Free text, such as the versions of CUDA and of the compiler.
+    package let platformVersion: String
+    /// Threads that compute on the CPU.
+    package let threads: Int
+    /// The C objects that this client, its buffers and its executables own.
+    package let liveObjects = LiveObjects()
+
+    // The C interface's objects are opaque and guarded by the plugin itself.
+    nonisolated(unsafe) let handle: OpaquePointer
+
+    // The plugin reads its thread count from the environment while a client is made.
+    private static let creation = Mutex(())
+
+    /// Opens the plugin's devices.
+    ///
+    /// - Throws: ``PJRTError`` with the plugin's reason, such as a missing driver.
+    package init(_ plugin: Plugin, options: ClientOptions = .init()) throws {
+        let threads =
+            options.threads > 0 ? options.threads : ProcessInfo.processInfo.activeProcessorCount
+        let handle = try Self.creation.withLock { _ in
+            setenv("PJRT_NPROC", "\(threads)", 1)
+            return try withNamedValues(options.namedValues(plugin: plugin)) { values in
+                var arguments = PJRT_Client_Create_Args.sized()
+                arguments.create_options = values.baseAddress
+                arguments.num_options = values.count
+                try plugin.call(
+                    "PJRT_Client_Create", plugin.api.PJRT_Client_Create, &arguments)
+                return arguments.client!
+            }
+        }
+        self.plugin = plugin
+        self.threads = threads
+        self.handle = handle
+        do {
+            var name = PJRT_Client_PlatformName_Args.sized()
+            name.client = handle
+            try plugin.call(
+                "PJRT_Client_PlatformName", plugin.api.PJRT_Client_PlatformName, &name)
+            platformName = String(
+                decoding: UnsafeRawBufferPointer(
+                    start: name.platform_name, count: name.platform_name_size),
+                as: UTF8.self)
+
+            var version = PJRT_Client_PlatformVersion_Args.sized()
+            version.client = handle
+            try plugin.call(
+                "PJRT_Client_PlatformVersion", plugin.api.PJRT_Client_PlatformVersion, &version)
+            platformVersion = String(
+                decoding: UnsafeRawBufferPointer(
+                    start: version.platform_version, count: version.platform_version_size),
+                as: UTF8.self)
+
+            var list = PJRT_Client_AddressableDevices_Args.sized()
+            list.client = handle
+            try plugin.call(
+                "PJRT_Client_AddressableDevices", plugin.api.PJRT_Client_AddressableDevices,
+                &list)
+            devices = try UnsafeBufferPointer(
+                start: list.addressable_devices, count: list.num_addressable_devices
+            ).map { try Device(handle: $0!, plugin: plugin) }
+        } catch {
+            Self.destroy(handle, plugin)
+            throw error
+        }
+        liveObjects.created(.client)
+    }
+
+    deinit {
+        Self.destroy(handle, plugin)
+        liveObjects.destroyed(.client)
+    }
+
+    private static func destroy(_ handle: OpaquePointer, _ plugin: Plugin) {
+        var arguments = PJRT_Client_Destroy_Args.sized()
+        arguments.client = handle
+        plugin.destroy("PJRT_Client_Destroy", plugin.api.PJRT_Client_Destroy, &arguments)
+    }
+
+    func call<Arguments: PJRTArguments>(
+        _ name: StaticString,
+        _ function: ((UnsafeMutablePointer<Arguments>?) -> OpaquePointer?)?,
+        _ arguments: inout Arguments
+    ) throws(PJRTError) {
+        try plugin.call(name, function, &arguments)
+    }
+
+    func event(owning handle: OpaquePointer) -> Event {
+        Event(owning: handle, plugin: plugin, live: liveObjects)
+    }
+}

@@ -1,0 +1,122 @@
+package import BasicContainers
+internal import CPJRT
+package import EPASArray
+
+extension Executable {
+    /// Starts the program and returns its results, whose contents may still be on their way.
+    ///
+    /// The program's arguments are the donated buffers, then the borrowed ones, then the host
+    /// arrays, which are uploaded for this call. A donated buffer's memory becomes the result
+    /// that the program names for it. What goes wrong while the program runs is thrown when a
+    /// result is read or waited for, also by way of later programs that took it as an argument.
+    ///
+    /// - Throws: ``RuntimeError`` if the arguments do not fit the program, else ``PJRTError``.
+    ///   The donated buffers are gone in either case.
+    package func execute(
+        donating donated: consuming UniqueArray<DeviceBuffer>,
+        borrowing borrowed: borrowing UniqueArray<DeviceBuffer>,
+        inputs: [HostArray] = []
+    ) throws -> UniqueArray<DeviceBuffer> {
+        var given: [Shape] = []
+        for index in donated.indices { given.append(donated[index].shape) }
+        for index in borrowed.indices { given.append(borrowed[index].shape) }
+        try check(given + inputs.map(\.shape))
+
+        var uploaded = UniqueArray<DeviceBuffer>(minimumCapacity: inputs.count)
+        for input in inputs { uploaded.append(try client.makeBuffer(input, on: device)) }
+
+        var arguments: [OpaquePointer?] = []
+        arguments.reserveCapacity(donated.count + borrowed.count + uploaded.count)
+        for index in donated.indices { arguments.append(donated[index].handle) }
+        for index in borrowed.indices { arguments.append(borrowed[index].handle) }
+        for index in uploaded.indices { arguments.append(uploaded[index].handle) }
+        let handles = try start(arguments)
+
+        var results = UniqueArray<DeviceBuffer>(minimumCapacity: handles.count)
+        for (index, handle) in handles.enumerated() {
+            do {
+                results.append(try DeviceBuffer(owning: handle, client: client))
+            } catch {
+                for rest in handles[(index + 1)...] { DeviceBuffer.destroy(rest, client) }
+                throw error
+            }
+        }
+        return results
+    }
+
+    /// Starts the program without donating; see ``execute(donating:borrowing:inputs:)``.
+    package func execute(
+        borrowing borrowed: borrowing UniqueArray<DeviceBuffer>, inputs: [HostArray] = []
+    ) throws -> UniqueArray<DeviceBuffer> {
+        try execute(donating: UniqueArray(), borrowing: borrowed, inputs: inputs)
+    }
+
+    /// Starts the program on donated buffers and host arrays; see
+    /// ``execute(donating:borrowing:inputs:)``.
+    package func execute(
+        donating donated: consuming UniqueArray<DeviceBuffer>, inputs: [HostArray] = []
+    ) throws -> UniqueArray<DeviceBuffer> {
+        let none = UniqueArray<DeviceBuffer>()
+        return try execute(donating: donated, borrowing: none, inputs: inputs)
+    }
+
+    /// Runs the program on host arrays and returns its results, complete.
+    package func run(_ inputs: [HostArray]) throws -> [HostArray] {
+        let results = try execute(donating: UniqueArray(), inputs: inputs)
+        var arrays: [HostArray] = []
+        for index in results.indices { arrays.append(try results[index].hostArray()) }
+        return arrays
+    }
+
+    /// Compares the arguments with the parameters: of a wrong shape the plugin would only notice
+    /// a wrong size.
+    private func check(_ given: [Shape]) throws(RuntimeError) {
+        guard let parameters else { return }
+        guard given.count == parameters.count else {
+            throw .wrongArgumentCount(given: given.count, expected: parameters.count)
+        }
+        for (index, shape) in given.enumerated() where shape != parameters[index] {
+            throw .wrongArgument(index: index, given: shape, expected: parameters[index])
+        }
+    }
+
+    /// Calls the C function; returns one handle per result, which the caller then owns.
+    private func start(_ arguments: [OpaquePointer?]) throws -> [OpaquePointer] {
+        var results = [OpaquePointer?](repeating: nil, count: resultCount)
+        var completion: OpaquePointer?
+        try arguments.withUnsafeBufferPointer { arguments in
+            try results.withUnsafeMutableBufferPointer { results in
+                // One list per device, and there is one device.
+                var argumentList: UnsafePointer<OpaquePointer?>? = arguments.baseAddress
+                var resultList: UnsafeMutablePointer<OpaquePointer?>? = results.baseAddress
+                var options = PJRT_ExecuteOptions.sized()
+                try withUnsafeMutablePointer(to: &options) { options in
+                    try withUnsafePointer(to: &argumentList) { argumentLists in
+                        try withUnsafePointer(to: &resultList) { resultLists in
+                            try withUnsafeMutablePointer(to: &completion) { completion in
+                                var call = PJRT_LoadedExecutable_Execute_Args.sized()
+                                call.executable = handle
+                                call.options = options
+                                call.argument_lists = argumentLists
+                                call.num_devices = 1
+                                call.num_args = arguments.count
+                                call.output_lists = resultLists
+                                call.device_complete_events = completion
+                                try client.call(
+                                    "PJRT_LoadedExecutable_Execute",
+                                    client.plugin.api.PJRT_LoadedExecutable_Execute, &call)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let handles = results.map { $0! }
+        if let completion {
+            let event = client.event(owning: completion)
+            // A program without results has no other way to say how it went.
+            if handles.isEmpty { try event.wait() }
+        }
+        return handles
+    }
+}

@@ -1,0 +1,108 @@
+internal import CPJRT
+package import EPASArray
+
+/// A compiled program, loaded on a device.
+///
+/// May be used from several threads at once.
+package final class Executable: Sendable {
+    package let client: Client
+    /// Index into the client's devices of the device that it runs on.
+    package let device: Int
+    /// The number of results.
+    package let resultCount: Int
+    /// The parameters' shapes, in order; `nil` if the plugin does not state them.
+    package let parameters: [Shape]?
+
+    // The C interface's objects are opaque and guarded by the plugin itself.
+    nonisolated(unsafe) let handle: OpaquePointer
+
+    /// Takes ownership of a loaded executable that a PJRT call returned, also when it throws.
+    init(owning handle: OpaquePointer, client: Client, device: Int) throws {
+        do {
+            (resultCount, parameters) = try client.withDescription(of: handle) { description in
+                var arguments = PJRT_Executable_NumOutputs_Args.sized()
+                arguments.executable = description
+                try client.call(
+                    "PJRT_Executable_NumOutputs", client.plugin.api.PJRT_Executable_NumOutputs,
+                    &arguments)
+                return (
+                    arguments.num_outputs, try Self.parameters(of: description, client.plugin)
+                )
+            }
+        } catch {
+            Self.destroy(handle, client)
+            throw error
+        }
+        self.handle = handle
+        self.client = client
+        self.device = device
+        client.liveObjects.created(.executable)
+    }
+
+    deinit {
+        Self.destroy(handle, client)
+        client.liveObjects.destroyed(.executable)
+    }
+
+    private static func parameters(
+        of description: OpaquePointer, _ plugin: Plugin
+    ) throws -> [Shape]? {
+        var program = PJRT_Program.sized()
+        return try withUnsafeMutablePointer(to: &program) { program in
+            var arguments = PJRT_Executable_OptimizedProgram_Args.sized()
+            arguments.executable = description
+            arguments.program = program
+            func call() throws(PJRTError) {
+                try plugin.call(
+                    "PJRT_Executable_OptimizedProgram",
+                    plugin.api.PJRT_Executable_OptimizedProgram, &arguments)
+            }
+            do throws(PJRTError) {
+                // The first call states the size, the second fills the memory.
+                try call()
+                let bytes = UnsafeMutableRawBufferPointer.allocate(
+                    byteCount: max(program.pointee.code_size, 1), alignment: 1)
+                defer { bytes.deallocate() }
+                program.pointee.code = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+                try call()
+                let format = String(
+                    decoding: UnsafeRawBufferPointer(
+                        start: program.pointee.format, count: program.pointee.format_size),
+                    as: UTF8.self)
+                let size = min(program.pointee.code_size, bytes.count)
+                return ProgramSignature.parameters(
+                    of: UnsafeRawBufferPointer(rebasing: bytes[..<size]), format: format)
+            } catch  where error.code == .unimplemented {
+                return nil
+            }
+        }
+    }
+
+    private static func destroy(_ handle: OpaquePointer, _ client: Client) {
+        var arguments = PJRT_LoadedExecutable_Destroy_Args.sized()
+        arguments.executable = handle
+        client.plugin.destroy(
+            "PJRT_LoadedExecutable_Destroy", client.plugin.api.PJRT_LoadedExecutable_Destroy,
+            &arguments)
+    }
+}
+
+extension Client {
+    /// Lends the part of a loaded executable that describes it.
+    func withDescription<Result>(
+        of loaded: OpaquePointer, _ body: (OpaquePointer) throws -> Result
+    ) throws -> Result {
+        var find = PJRT_LoadedExecutable_GetExecutable_Args.sized()
+        find.loaded_executable = loaded
+        try call(
+            "PJRT_LoadedExecutable_GetExecutable",
+            plugin.api.PJRT_LoadedExecutable_GetExecutable, &find)
+        defer {
+            var destroy = PJRT_Executable_Destroy_Args.sized()
+            destroy.executable = find.executable
+            plugin.destroy(
+                "PJRT_Executable_Destroy", plugin.api.PJRT_Executable_Destroy, &destroy)
+        }
+        return try body(find.executable)
+    }
+}

@@ -1,0 +1,38 @@
+/// A call into the PJRT plugin that failed.
+package struct PJRTError: Error, Hashable, Sendable {
+    /// The status code, as in `absl::StatusCode`.
+    package enum Code: UInt32, Sendable {
+        case cancelled = 1, unknown, invalidArgument, deadlineExceeded, notFound, alreadyExists
+        case permissionDenied, resourceExhausted, failedPrecondition, aborted, outOfRange
+        case unimplemented, `internal`, unavailable, dataLoss, unauthenticated
+    }
+
+    package let code: Code
+    /// The C function that reported the error, such as `PJRT_Client_Compile`.
+    package let function: String
+    /// The plugin's own words.
+    package let message: String
+
+    package init(code: Code, function: String, message: String) {
+        self.code = code
+        self.function = function
+        self.message = message
+    }
+
+    /// What the user can do about it, where that is known.
+    package var remedy: String? {
+        switch code {
+        case .resourceExhausted:
+            "Lower training.batch or training.sequence, or raise runtime.memory_fraction."
+        case .unimplemented:
+            "Use a plugin version that has \(function)."
+        default: nil
+        }
+    }
+}
+
+extension PJRTError: CustomStringConvertible {
+    package var description: String {
+        "\(function) failed (\(code)): \(message)" + (remedy.map { " \($0)" } ?? "")
+    }
+}

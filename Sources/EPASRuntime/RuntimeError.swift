@@ -1,0 +1,21 @@
+package import EPASArray
+
+/// A request that is refused before it reaches the plugin.
+package enum RuntimeError: Error, Hashable, Sendable {
+    case noSuchDevice(index: Int, count: Int)
+    case wrongArgumentCount(given: Int, expected: Int)
+    case wrongArgument(index: Int, given: Shape, expected: Shape)
+}
+
+extension RuntimeError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .noSuchDevice(let index, let count):
+            "There is no device \(index): the plugin has \(count), counted from 0."
+        case .wrongArgumentCount(let given, let expected):
+            "The program takes \(expected) arguments but was given \(given)."
+        case .wrongArgument(let index, let given, let expected):
+            "Argument \(index) of the program is \(expected) but was given \(given)."
+        }
+    }
+}

@@ -1,0 +1,65 @@
+// AdamW with decoupled weight decay (Loshchilov & Hutter, 2019; Kingma & Ba, 2015), as a graph.
+
+import EPASArray
+import EPASGraph
+
+/// The optimizer's constants.
+package struct AdamW: Hashable, Sendable {
+    package let beta1: Double
+    package let beta2: Double
+    package let epsilon: Double
+    /// Applied to matrices only, multiplied by the learning rate.
+    package let weightDecay: Double
+
+    package init(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.weightDecay = weightDecay
+    }
+
+    /// A parameter with its two moments, all float32 of one shape.
+    struct Slot {
+        let parameter: Tensor
+        let first: Tensor
+        let second: Tensor
+    }
+
+    /// The numbers that change from step to step, float32 scalars.
+    struct Rates {
+        let learningRate: Tensor
+        /// 1 / (1 - β₁ᵗ) and 1 / (1 - β₂ᵗ), computed by the host in double precision.
+        let correction1: Tensor
+        let correction2: Tensor
+    }
+
+    /// Returns the slot after one update by a gradient.
+    func updated(_ slot: Slot, gradient: Tensor, rates: Rates, decays: Bool) -> Slot {
+        let dimensions = gradient.dimensions
+        func spread(_ scalar: Tensor) -> Tensor { scalar.broadcast(to: dimensions, along: []) }
+        let first = slot.first * beta1 + gradient * (1 - beta1)
+        let second = slot.second * beta2 + gradient * gradient * (1 - beta2)
+        let corrected = second * spread(rates.correction2)
+        var direction = first * spread(rates.correction1) / (sqrt(corrected) + epsilon)
+        if decays, weightDecay != 0 { direction = direction + slot.parameter * weightDecay }
+        return Slot(
+            parameter: slot.parameter - spread(rates.learningRate) * direction,
+            first: first, second: second)
+    }
+
+    /// The bias corrections of a step counted from 1.
+    func corrections(step: Int) -> (Double, Double) {
+        (1 / (1 - pow(beta1, step)), 1 / (1 - pow(beta2, step)))
+    }
+
+    /// base to a whole power, by squaring: the same on every platform, unlike the C library's.
+    private func pow(_ base: Double, _ exponent: Int) -> Double {
+        var (result, square, rest) = (1.0, base, exponent)
+        while rest > 0 {
+            if rest & 1 == 1 { result *= square }
+            square *= square
+            rest >>= 1
+        }
+        return result
+    }
+}

@@ -1,0 +1,69 @@
+import EPASModel
+import EPASRuntime
+
+/// The compiled programs of a run, each compiled on a background thread before it is needed.
+///
+/// Used by one thread. One program is compiled at a time: compiling takes cores from training.
+final class RunPrograms {
+    private let setup: RunSetup
+    private let compile: @Sendable (String) throws -> Executable
+    private var steps: [SharingPlan: BackgroundTask<StepExecutable>] = [:]
+    private var evaluators: [SharingPlan: BackgroundTask<Evaluator>] = [:]
+
+    init(_ setup: RunSetup, compile: @escaping @Sendable (String) throws -> Executable) {
+        self.setup = setup
+        self.compile = compile
+    }
+
+    /// The step program of a plan; `nil` as soon as `stop` says so while it is compiled.
+    func step(_ plan: SharingPlan, until stop: () -> Bool) throws -> StepExecutable? {
+        // A plan never comes back: the region only grows.
+        for old in steps.keys where old.sources.count < plan.sources.count { steps[old] = nil }
+        return try startStep(plan).wait(until: stop)
+    }
+
+    /// The validation program of a plan; `nil` as soon as `stop` says so while it is compiled.
+    func evaluator(_ plan: SharingPlan, until stop: () -> Bool) throws -> Evaluator? {
+        try startEvaluator(plan).wait(until: stop)
+    }
+
+    /// Whether a plan's step program is ready.
+    func hasStep(_ plan: SharingPlan) -> Bool { steps[plan]?.isFinished ?? false }
+
+    /// Starts compiling whatever is needed next, unless something is being compiled.
+    ///
+    /// - Parameter step: The step just done.
+    func prepare(after step: Int, validates: Bool) {
+        guard steps.values.allSatisfy(\.isFinished), evaluators.values.allSatisfy(\.isFinished)
+        else { return }
+        if validates, let plan = setup.validationPlans.first(where: { evaluators[$0] == nil }) {
+            _ = startEvaluator(plan)
+            return
+        }
+        let next = setup.schedule.switches(steps: setup.config.training.steps)
+            .first { $0.step > step + 1 }
+        if let next, steps[next.plan] == nil { _ = startStep(next.plan) }
+    }
+
+    private func startStep(_ plan: SharingPlan) -> BackgroundTask<StepExecutable> {
+        if let task = steps[plan] { return task }
+        let task = BackgroundTask("epas.compile") { [setup, compile] in
+            try StepExecutable(
+                setup.trainingProgram(plan), accumulation: setup.config.training.accumulation,
+                compile: compile)
+        }
+        steps[plan] = task
+        return task
+    }
+
+    private func startEvaluator(_ plan: SharingPlan) -> BackgroundTask<Evaluator> {
+        if let task = evaluators[plan] { return task }
+        let task = BackgroundTask("epas.compile") { [setup, compile] in
+            try Evaluator(
+                setup.lossProgram(plan), batch: setup.config.training.batch,
+                sequence: setup.config.training.sequence, compile: compile)
+        }
+        evaluators[plan] = task
+        return task
+    }
+}
