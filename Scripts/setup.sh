@@ -78,7 +78,7 @@ install_plugin() {
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$unpacked" \
         --only-binary=:all: --platform "$platform" --implementation py --abi none \
         "$wheel==$version" >"$log" 2>&1 || {
-        cat "$log" >&2
+        tail -n 5 "$log" >&2
         fail "pip could not fetch $wheel $version; its message is above. Check the network and" \
             "pip's configuration, then run \`make setup\` again."
     }
