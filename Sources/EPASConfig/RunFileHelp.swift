@@ -11,7 +11,8 @@ package enum RunFileHelp {
             facts.append(key.defaultText.map { "default: \($0)" } ?? "required")
             lines.append(key.path)
             lines += wrapped(facts.joined(separator: "; "))
-            lines += wrapped(key.null.map { "\(key.meaning) null: \($0)." } ?? key.meaning)
+            lines += wrapped(key.meaning)
+            if let null = key.null { lines += wrapped("null: \(null).") }
         }
         lines += [
             "", "Any key can be set on the command line: --set training.steps=10",

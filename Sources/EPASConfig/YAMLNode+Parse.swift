@@ -12,6 +12,9 @@ extension YAMLNode {
     /// the parser's recursion, for a bracket in a quoted text counts as well.
     static let bracketLimit = 512
     static let indentationLimit = 128
+    /// Stars accepted. Aliases are refused by name after parsing; the parser compares keys before
+    /// that, and a key of many nested aliases would take it forever.
+    static let aliasLimit = 32
 
     /// Parses one YAML document.
     ///
@@ -19,6 +22,8 @@ extension YAMLNode {
     static func parse(
         _ yaml: String, source: String, isOverride: Bool = false
     ) throws(ConfigError) -> YAMLNode {
+        let yaml =
+            yaml.unicodeScalars.first == "\u{FEFF}" ? String(yaml.unicodeScalars.dropFirst()) : yaml
         try checkBounds(of: yaml, source: source)
         let parser: Parser
         let root: Node?
@@ -101,34 +106,28 @@ extension YAMLNode {
             throw .tooLong(source)
         }
         var brackets = 0
+        var aliases = 0
         var line = 0
         for text in yaml.utf8.split(
             omittingEmptySubsequences: false, whereSeparator: { $0 == 10 || $0 == 13 })
         {
             line += 1
-            var indentation = 0
-            var previous = UInt8(ascii: " ")
-            let significant = withoutComment(text)
-            for (offset, byte) in significant.enumerated() {
+            let significant = Array(withoutComment(text))
+            var indentation = significant.prefix { $0 == UInt8(ascii: " ") }.count
+            for (index, byte) in significant.enumerated() {
+                let next = index + 1 < significant.count ? significant[index + 1] : 0x20
                 switch byte {
-                case UInt8(ascii: "["), UInt8(ascii: "{"):
-                    brackets += 1
+                case UInt8(ascii: "["), UInt8(ascii: "{"): brackets += 1
                 case UInt8(ascii: "-"), UInt8(ascii: "?"), UInt8(ascii: ":"):
-                    indentation += 1
-                case UInt8(ascii: "&"), UInt8(ascii: "*"):
-                    // At a value's start only: elsewhere they are ordinary characters.
-                    let next = significant.dropFirst(offset + 1).first ?? UInt8(ascii: " ")
-                    if " \t[{,".utf8.contains(previous), !" \t".utf8.contains(next) {
-                        throw .indirection(source, " (line \(line))")
-                    }
+                    if next == 0x20 || next == 0x09 { indentation += 1 }
+                case UInt8(ascii: "*"): aliases += 1
                 default: break
                 }
-                previous = byte
             }
-            indentation += significant.prefix { $0 == UInt8(ascii: " ") }.count
             guard brackets <= bracketLimit, indentation <= indentationLimit else {
                 throw .tooDeep(source, " (line \(line))")
             }
+            guard aliases <= aliasLimit else { throw .indirection(source, " (line \(line))") }
         }
     }
 

@@ -30,9 +30,10 @@ struct RunConfigTests {
                 == SharingSection(kind: .qk, target: .fraction(0.5), growth: 1, interval: 100))
         #expect(config.sharing?.firstSwitch == 100)
         let training = config.training
-        #expect(
-            [training.steps, training.batch, training.sequence, training.accumulation]
-                == [400, 8, 256, 1])
+        #expect(training.steps == 400)
+        #expect(training.batch == 8)
+        #expect(training.sequence == 256)
+        #expect(training.accumulation == 1)
         #expect(training.precision == .bfloat16)
         #expect(training.seed == 1)
         #expect(training.learningRate.schedule == .cosine(final: 1e-4))
