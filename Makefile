@@ -1,13 +1,16 @@
 # Everything a newcomer needs: `make demo` and `make test`. The recipes are in Scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test parity format lint clean
+.PHONY: help setup cuda build demo test parity format lint clean
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: Debian packages, the PJRT plugin
 	@Scripts/setup.sh
+
+cuda: setup ## Install the PJRT plugin for NVIDIA GPUs and its CUDA libraries
+	@Scripts/setup_cuda.sh
 
 build: setup ## Build the epas command, optimised
 	swift build -c release --product epas
