@@ -130,7 +130,7 @@ struct PJRTFunctions {
         destroy(error)
         return PJRTError(
             code: .init(rawValue: code.code.rawValue) ?? .unknown, function: function,
-            message: text)
+            message: text.trimmingCharacters(in: .whitespacesAndNewlines))
     }
 
     private func destroy(_ error: OpaquePointer) {
