@@ -1,4 +1,5 @@
-# Everything a newcomer needs: `make demo` and `make test`. The recipes are in Scripts/.
+# Everything a newcomer needs: `make demo` and `make test`. The recipes are in Scripts/;
+# ARGS passes options on, as in `make parity ARGS="--cases 100"`.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup cuda build demo test parity format lint clean
@@ -16,13 +17,13 @@ build: setup ## Build the epas command, optimised
 	swift build -c release --product epas
 
 demo: build ## Train with and without a growing sharing region, compare, generate
-	@Scripts/demo.sh
+	@Scripts/demo.sh $(ARGS)
 
 test: setup ## Run all tests
-	@Scripts/test.sh
+	@Scripts/test.sh $(ARGS)
 
 parity: build ## Compare with a PyTorch reference on random models (installs PyTorch)
-	@Scripts/parity.sh
+	@Scripts/parity.sh $(ARGS)
 
 format: ## Format the Swift sources
 	swift format format --in-place --recursive Sources Tests Package.swift

@@ -193,8 +193,9 @@ def trained(epas: pathlib.Path, scratch: pathlib.Path, kind: str, tied: bool) ->
     data = scratch / "data"
     if not data.exists():
         sources = pathlib.Path(__file__).parent
-        run([epas, "data", "prepare", "--input", sources, "--include", "*.py",
-             "--output", data, "--vocabulary-size", "512", "--validation-fraction", "0.3"])  # fmt: skip
+        command = [epas, "data", "prepare", "--input", sources, "--include", "*.py"]
+        command += ["--output", data, "--vocabulary-size", "512", "--validation-fraction", "0.3"]
+        run(command)
     recipe = scratch / f"{kind}.yaml"
     recipe.write_text(RUN_FILE.format(data=data, kind=kind, tied=str(tied).lower()))
     run([epas, "train", recipe, "--output", scratch / kind])

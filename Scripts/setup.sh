@@ -32,12 +32,12 @@ readonly platform sha256
 check_swift() {
     command -v swift >/dev/null || fail "There is no \`swift\` on PATH. Install a Swift" \
         "$needed_swift or newer toolchain from https://www.swift.org/install/linux/."
-    local text found
+    local text found oldest
     text="$(swift --version 2>/dev/null)" || fail "\`swift --version\` fails. Reinstall the" \
         "toolchain from https://www.swift.org/install/linux/."
     found="$(sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' <<<"$text" | head -n 1)"
-    if [[ "$(printf '%s\n' "$needed_swift" "${found:-0}" | sort -V | head -n 1)" != "$needed_swift" ]]
-    then
+    oldest="$(printf '%s\n' "$needed_swift" "${found:-0}" | sort --version-sort | head -n 1)"
+    if [[ "$oldest" != "$needed_swift" ]]; then
         fail "Swift ${found:-of unknown version} at $(command -v swift) is too old. Install" \
             "$needed_swift or newer from https://www.swift.org/install/linux/."
     fi
