@@ -75,7 +75,7 @@ let package = Package(
         tests("EPASTokenizer", []),
         tests("EPASData", ["EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
-        tests("EPASRuntime", ["EPASArray", collections]),
+        tests("EPASRuntime", ["EPASArray", "CPJRT", collections]),
         tests("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph", "EPASRuntime", "EPASTesting"]),
         tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel"]),
         tests(
