@@ -47,8 +47,6 @@ package final class Plugin: Sendable {
         guard let symbol = dlsym(library, "GetPjrtApi"),
             let table = unsafeBitCast(symbol, to: GetPjrtApi.self)()
         else {
-            // Nothing of it was used, so it need not stay.
-            dlclose(library)
             throw PluginError.notAPlugin(path: path)
         }
         try self.init(path: path, table: table)
