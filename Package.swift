@@ -77,9 +77,13 @@ let package = Package(
         tests("EPASTokenizer", []),
         tests("EPASData", ["EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
-        tests("EPASRuntime", ["EPASArray", collections]),
+        tests("EPASRuntime", ["EPASArray", "CPJRT", collections]),
         tests(
-            "EPASModel", ["EPASArray", "EPASConfig", "EPASGraph", "EPASRuntime", "EPASTesting"],
+            "EPASModel",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASRuntime",
+                "EPASTesting", "EPASTraining", collections,
+            ],
             exclude: ["Fixtures"]),
         tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel"]),
         tests(

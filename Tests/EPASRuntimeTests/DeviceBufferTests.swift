@@ -3,13 +3,16 @@ import EPASRuntime
 import Testing
 
 struct DeviceBufferTests {
-    static let dimensions = [[], [0], [7], [2, 3, 4], [2, 0, 3], [1, 1, 5, 1], [3, 2, 1, 2, 2, 2]]
+    static let dimensions = [
+        [], [0], [7], [2, 3, 4], [2, 0, 3], [1, 1, 5, 1], [3, 2, 1, 2, 2, 2],
+    ]
 
     /// Every bit pattern must survive, those of NaNs included; a `bool` is 0 or 1.
     private static func pattern(_ shape: Shape) -> HostArray {
         HostArray(shape) { bytes in
             for index in bytes.indices {
-                bytes[index] = shape.elementType == .bool
+                bytes[index] =
+                    shape.elementType == .bool
                     ? UInt8(index % 3 == 0 ? 1 : 0) : UInt8(truncatingIfNeeded: index &* 89 &+ 249)
             }
         }
@@ -53,7 +56,9 @@ struct DeviceBufferTests {
         let program = try client.compile(Programs.sumAndProduct, options: .init(device: 1))
         let buffer = try client.makeBuffer(HostArray([2, 3] as [Float], [2]), on: 1)
         #expect(try floats(buffer.hostArray()) == [2, 3])
-        let results = try program.run([.init([2, 3] as [Float], [2]), .init([5, 7] as [Float], [2])])
+        let results = try program.run([
+            .init([2, 3] as [Float], [2]), .init([5, 7] as [Float], [2]),
+        ])
         #expect(results.map(floats) == [[7, 10], [10, 21]])
     }
 
