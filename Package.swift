@@ -39,7 +39,11 @@ let package = Package(
     ],
     targets: [
         .target(name: "CPJRT"),
-        .target(name: "CSentencePiece"),
+        .target(
+            name: "CSentencePiece",
+            linkerSettings: [
+                .linkedLibrary("sentencepiece"), .linkedLibrary("sentencepiece_train"),
+            ]),
         .systemLibrary(name: "CZstd"),
 
         room("EPASArray", []),
