@@ -1,0 +1,40 @@
+/// A file or folder of a checkpoint that cannot be used or written, and what to do.
+package struct CheckpointError: Error, Hashable, Sendable {
+    /// The file or folder: its path, or its name inside a checkpoint.
+    package let file: String
+    /// One clause per problem.
+    package let problems: [String]
+    package let remedy: String
+
+    package init(_ file: String, _ problems: [String], remedy: String) {
+        self.file = file
+        self.problems = problems
+        self.remedy = remedy
+    }
+
+    package init(_ file: String, _ problem: String, remedy: String) {
+        self.init(file, [problem], remedy: remedy)
+    }
+}
+
+extension CheckpointError: CustomStringConvertible {
+    package var description: String {
+        "\(file): \(problems.joined(separator: "; ")). \(remedy)"
+    }
+}
+
+/// Names for an error's text: quoted, the first few of many.
+func listed(_ names: some Collection<String>, limit: Int = 8) -> String {
+    var text = names.prefix(limit).map { "\"\(shown($0))\"" }.joined(separator: ", ")
+    if names.count > limit { text += " and \(names.count - limit) more" }
+    return text
+}
+
+/// A name from a file as an error shows it: one line, of bounded length.
+func shown(_ name: String) -> String {
+    var text = ""
+    for scalar in name.unicodeScalars.prefix(120) {
+        text += scalar.properties.generalCategory == .control ? "?" : String(scalar)
+    }
+    return name.unicodeScalars.count > 120 ? text + "…" : text
+}

@@ -1,0 +1,58 @@
+import Glibc
+
+import struct Foundation.URL
+
+/// A file mapped into memory, read-only.
+///
+/// Nothing may truncate the file while it is mapped. Checkpoints are only ever renamed into place
+/// and deleted whole, which leaves mappings intact.
+final class MappedFile: @unchecked Sendable {
+    // @unchecked: the mapping is written to by nobody and lives as long as this object.
+    let bytes: UnsafeRawBufferPointer
+
+    init(_ url: URL) throws(CheckpointError) {
+        let path = url.path
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw .system("cannot be opened", path, errno)
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw .system("cannot be examined", path, errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw CheckpointError(path, "it is not a regular file", remedy: "Name a file.")
+        }
+        let size = Int(status.st_size)
+        guard size > 0 else {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
+        guard let address, address != MAP_FAILED else {
+            throw .system("cannot be mapped", path, errno)
+        }
+        bytes = UnsafeRawBufferPointer(start: address, count: size)
+    }
+
+    deinit {
+        guard let address = bytes.baseAddress else { return }
+        munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)
+    }
+}
+
+extension CheckpointError {
+    /// A system call's failure.
+    static func system(_ problem: String, _ path: String, _ code: Int32) -> CheckpointError {
+        let remedy =
+            switch code {
+            case ENOENT: "Check the path."
+            case EACCES, EPERM, EROFS: "Check the permissions of the file and its folder."
+            case ENOSPC, EDQUOT: "Free space on the disk and run again."
+            default: "Check the disk and the path."
+            }
+        return CheckpointError(
+            path, "\(problem): \(String(cString: strerror(code)))", remedy: remedy)
+    }
+}
