@@ -63,6 +63,20 @@ struct ExecutableTests {
         #expect(memory.aliased == 2 * 256)
     }
 
+    @Test func `a borrowed argument survives a program that would take it`() throws {
+        let program = try client.compile(Programs.update)
+        let ones = HostArray([Float](repeating: 1, count: 64), [64])
+        let state = try client.makeBuffers([ones, ones])
+        for _ in 0..<2 {
+            let results = try program.execute(borrowing: state, inputs: [ones])
+            #expect(try floats(results[0].hostArray()) == [Float](repeating: 2, count: 64))
+            #expect(try floats(results[1].hostArray()) == [Float](repeating: 1, count: 64))
+            #expect(try results[1].deviceAddress() != state[1].deviceAddress())
+        }
+        #expect(try !state[0].isDeleted())
+        #expect(try floats(state[0].hostArray()) == [Float](repeating: 1, count: 64))
+    }
+
     @Test func `a program may have no arguments and no results`() throws {
         let program = try client.compile("module @nothing { func.func public @main() { return } }")
         #expect(program.parameters == [])
