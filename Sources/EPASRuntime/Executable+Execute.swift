@@ -8,8 +8,8 @@ extension Executable {
     /// The program's arguments are the donated buffers, then the borrowed ones, then the host
     /// arrays, which are uploaded for this call. A donated buffer's memory becomes the result
     /// that the program names for it; a parameter that takes its argument's memory gets a copy of
-    /// a borrowed one. What goes wrong while the program runs is thrown when a
-    /// result is read or waited for, also by way of later programs that took it as an argument.
+    /// a borrowed one. What goes wrong while the program runs is thrown when a result is read or
+    /// waited for, also by way of later programs that took it as an argument.
     ///
     /// - Throws: ``RuntimeError`` if the arguments do not fit the program, else ``PJRTError``.
     ///   The donated buffers are gone in either case.
@@ -19,8 +19,10 @@ extension Executable {
         inputs: [HostArray] = []
     ) throws -> UniqueArray<DeviceBuffer> {
         var given: [Shape] = []
-        for index in donated.indices { given.append(donated[index].shape) }
-        for index in borrowed.indices { given.append(borrowed[index].shape) }
+        for index in donated.indices { given.append(try shape(of: donated[index], at: index)) }
+        for index in borrowed.indices {
+            given.append(try shape(of: borrowed[index], at: donated.count + index))
+        }
         try check(given + inputs.map(\.shape))
 
         var uploaded = UniqueArray<DeviceBuffer>(minimumCapacity: inputs.count)
@@ -33,7 +35,12 @@ extension Executable {
         for index in uploaded.indices { arguments.append(uploaded[index].handle) }
         // What is only lent must survive also where the program would take it.
         let lent = donated.count..<(donated.count + borrowed.count)
-        let handles = try start(arguments, keeping: lent.map(Int64.init))
+        // The handles do not keep their owners alive.
+        let handles = try withExtendedLifetime(donated) {
+            try withExtendedLifetime(uploaded) {
+                try start(arguments, keeping: lent.map(Int64.init))
+            }
+        }
 
         var results = UniqueArray<DeviceBuffer>(minimumCapacity: handles.count)
         for (index, handle) in handles.enumerated() {
@@ -69,6 +76,14 @@ extension Executable {
         var arrays: [HostArray] = []
         for index in results.indices { arrays.append(try results[index].hostArray()) }
         return arrays
+    }
+
+    /// The buffer's shape; refuses a buffer of another client, whose memory is not ours to use.
+    private func shape(
+        of buffer: borrowing DeviceBuffer, at index: Int
+    ) throws(RuntimeError) -> Shape {
+        guard buffer.client === client else { throw .foreignBuffer(index: index) }
+        return buffer.shape
     }
 
     /// Compares the arguments with the parameters: of a wrong shape the plugin would only notice

@@ -143,6 +143,28 @@ struct ExecutableTests {
                 == "Argument 1 of the program is float32[2] but was given int32[2].")
     }
 
+    @Test func `a buffer of another client or device is refused`() throws {
+        let program = try client.compile(Programs.sumAndProduct)
+        let two = HostArray([2, 2] as [Float], [2])
+        let other = try Client(Plugin.load(.cpu))
+        let foreign = #expect(throws: RuntimeError.self) {
+            try drop(program.execute(borrowing: other.makeBuffers([two, two])))
+        }
+        #expect(
+            foreign?.description
+                == "Argument 0 of the program belongs to another client. "
+                + "Upload it with the client that compiled the program.")
+        var elsewhere = UniqueArray<DeviceBuffer>()
+        for _ in 0..<2 { elsewhere.append(try client.makeBuffer(two, on: 1)) }
+        do {
+            drop(try program.execute(donating: elsewhere))
+            Issue.record("a buffer on another device was taken")
+        } catch let error as PJRTError {
+            #expect(error.code == .invalidArgument)
+            #expect(error.message.contains("device"))
+        }
+    }
+
     @Test(arguments: [
         ("nonsense", "custom op 'nonsense' is unknown"),
         ("", "conversion requires module with `main` function"),
