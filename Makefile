@@ -1,25 +1,29 @@
-# Everything a newcomer needs: `make demo` and `make test`. The recipes are in Scripts/.
+# Everything a newcomer needs: `make demo` and `make test`. The recipes are in Scripts/;
+# ARGS passes options on, as in `make parity ARGS="--cases 100"`.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test parity format lint clean
+.PHONY: help setup cuda build demo test parity format lint clean
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: Debian packages, the PJRT plugin
 	@Scripts/setup.sh
+
+cuda: setup ## Install the PJRT plugin for NVIDIA GPUs and its CUDA libraries
+	@Scripts/setup_cuda.sh
 
 build: setup ## Build the epas command, optimised
 	swift build -c release --product epas
 
 demo: build ## Train with and without a growing sharing region, compare, generate
-	@Scripts/demo.sh
+	@Scripts/demo.sh $(ARGS)
 
 test: setup ## Run all tests
-	@Scripts/test.sh
+	@Scripts/test.sh $(ARGS)
 
 parity: build ## Compare with a PyTorch reference on random models (installs PyTorch)
-	@Scripts/parity.sh
+	@Scripts/parity.sh $(ARGS)
 
 format: ## Format the Swift sources
 	swift format format --in-place --recursive Sources Tests Package.swift

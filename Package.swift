@@ -39,7 +39,11 @@ let package = Package(
     ],
     targets: [
         .target(name: "CPJRT"),
-        .target(name: "CSentencePiece"),
+        .target(
+            name: "CSentencePiece",
+            linkerSettings: [
+                .linkedLibrary("sentencepiece"), .linkedLibrary("sentencepiece_train"),
+            ]),
         .systemLibrary(name: "CZstd"),
 
         room("EPASArray", []),
@@ -77,9 +81,13 @@ let package = Package(
         tests("EPASTokenizer", []),
         tests("EPASData", ["EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
-        tests("EPASRuntime", ["EPASArray", collections]),
+        tests("EPASRuntime", ["EPASArray", "CPJRT", collections]),
         tests(
-            "EPASModel", ["EPASArray", "EPASConfig", "EPASGraph", "EPASRuntime", "EPASTesting"],
+            "EPASModel",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASRuntime",
+                "EPASTesting", "EPASTraining", collections,
+            ],
             exclude: ["Fixtures"]),
         tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel"]),
         tests(

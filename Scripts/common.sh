@@ -72,3 +72,49 @@ check_room() {
     ((free >= $1)) || fail "The disk of .deps has $((free)) MB free and $1 MB are needed." \
         "Free some, or make .deps a symbolic link to a folder on a larger disk."
 }
+
+# Prints a new folder in .deps to build something in before it is renamed into place. Call it
+# under the lock: what an earlier, killed script left is removed.
+make_workspace() {
+    rm -rf .deps/tmp.*
+    mktemp -d -p .deps || fail "No folder could be made in .deps. Check its disk and permissions."
+}
+
+# Installs what a requirements file names into .deps/FOLDER, unless it is there already. The
+# folder belongs to one version of Python, since wheels with compiled code do.
+install_python_folder() {
+    local folder="$1" requirements="$2" workspace
+    command -v python3 >/dev/null || install_packages python3
+    make_deps_folder
+    python_folder_is_installed "$@" && return
+    lock_deps_folder
+    python_folder_is_installed "$@" && return
+    check_room 3000
+    ensure_pip
+    workspace="$(make_workspace)"
+    say "Installing what $requirements names into .deps/$folder"
+    if ! python3 -m pip install --quiet --disable-pip-version-check --no-compile \
+        --target "$workspace/new" --requirement "$requirements" >"$workspace/log" 2>&1
+    then
+        tail -n 10 "$workspace/log" >&2
+        rm -rf "$workspace"
+        fail "pip could not install what $requirements names; its last lines are above. Check" \
+            "the network, the free disk space (up to 8 GB), pip's configuration, and that Python" \
+            "is 3.10 or newer, then run the command again."
+    fi
+    python_folder_stamp "$@" >"$workspace/new/stamp"
+    if [[ -e ".deps/$folder" ]]; then
+        mv -T ".deps/$folder" "$workspace/replaced"
+    fi
+    mv -T "$workspace/new" ".deps/$folder"
+    rm -rf "$workspace"
+}
+
+python_folder_stamp() {
+    python3 -c 'import sys; print("python", *sys.version_info[:2])'
+    cat "$2"
+}
+
+python_folder_is_installed() {
+    [[ -f ".deps/$1/stamp" ]] && python_folder_stamp "$@" | cmp --quiet - ".deps/$1/stamp"
+}

@@ -79,8 +79,15 @@ def save(tensors: dict[str, torch.Tensor], file: pathlib.Path) -> None:
     file.chmod(0o644)
 
 
-def write_random_model(folder: pathlib.Path, dimensions: Dimensions, seed: int) -> None:
-    """Writes `config.json` and `model.safetensors` with random float32 weights.
+# The ways in which checkpoints come: written here, or by `transformers` in one file or several,
+# whose config.json names the rotary base differently; and with weights of 16 bits.
+STORED_AS = ["plain", "bfloat16", "transformers", "sharded"]
+
+
+def write_random_model(
+    folder: pathlib.Path, dimensions: Dimensions, seed: int, stored: str = "plain"
+) -> None:
+    """Writes `config.json` and the weights, random and in float32 unless stored as bfloat16.
 
     Matrices keep the scale of what they are applied to, and norms differ from 1, so that
     attention is far from uniform and every parameter has a gradient that can be compared.
@@ -97,4 +104,20 @@ def write_random_model(folder: pathlib.Path, dimensions: Dimensions, seed: int) 
             weights[name] = values * shape[1] ** -0.5
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(dimensions.config(), indent=2) + "\n")
+    if stored == "bfloat16":
+        weights = {name: weight.bfloat16() for name, weight in weights.items()}
     save(weights, folder / "model.safetensors")
+    if stored in ("transformers", "sharded"):
+        rewrite_with_transformers(folder, "20KB" if stored == "sharded" else "1GB")
+
+
+def rewrite_with_transformers(folder: pathlib.Path, shard: str) -> None:
+    """Replaces the folder's files by what `transformers` writes for the same model."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    (folder / "model.safetensors").unlink()
+    (folder / "config.json").unlink()
+    model.save_pretrained(folder, max_shard_size=shard)

@@ -32,12 +32,12 @@ readonly platform sha256
 check_swift() {
     command -v swift >/dev/null || fail "There is no \`swift\` on PATH. Install a Swift" \
         "$needed_swift or newer toolchain from https://www.swift.org/install/linux/."
-    local text found
+    local text found oldest
     text="$(swift --version 2>/dev/null)" || fail "\`swift --version\` fails. Reinstall the" \
         "toolchain from https://www.swift.org/install/linux/."
     found="$(sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' <<<"$text" | head -n 1)"
-    if [[ "$(printf '%s\n' "$needed_swift" "${found:-0}" | sort -V | head -n 1)" != "$needed_swift" ]]
-    then
+    oldest="$(printf '%s\n' "$needed_swift" "${found:-0}" | sort --version-sort | head -n 1)"
+    if [[ "$oldest" != "$needed_swift" ]]; then
         fail "Swift ${found:-of unknown version} at $(command -v swift) is too old. Install" \
             "$needed_swift or newer from https://www.swift.org/install/linux/."
     fi
@@ -78,7 +78,7 @@ install_plugin() {
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$unpacked" \
         --only-binary=:all: --platform "$platform" --implementation py --abi none \
         "$wheel==$version" >"$log" 2>&1 || {
-        cat "$log" >&2
+        tail -n 5 "$log" >&2
         fail "pip could not fetch $wheel $version; its message is above. Check the network and" \
             "pip's configuration, then run \`make setup\` again."
     }
@@ -107,8 +107,7 @@ if ! plugin_is_installed; then
     lock_deps_folder
     if ! plugin_is_installed; then
         check_room "$needed_megabytes"
-        rm -rf .deps/.unpack.*
-        unpacked="$(mktemp -d .deps/.unpack.XXXXXX)"
+        unpacked="$(make_workspace)"
         trap 'rm -rf "$unpacked"' EXIT
         install_plugin "$unpacked"
     fi

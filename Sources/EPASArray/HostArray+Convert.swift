@@ -8,7 +8,7 @@ extension HostArray {
         case .int64: elements(as: Int64.self).map(Double.init)
         case .uint8: elements(as: UInt8.self).map(Double.init)
         case .uint32: elements(as: UInt32.self).map(Double.init)
-        case .uint64: elements(as: UInt64.self).map(Double.init)
+        case .uint64: elements(as: UInt64.self).map { Double($0) }
         case .float16: elements(as: Float16.self).map(Double.init)
         case .bfloat16: elements(as: BFloat16.self).map { Double(Float($0)) }
         case .float32: elements(as: Float.self).map(Double.init)

@@ -1,4 +1,4 @@
-import EPASArray
+internal import EPASArray
 
 /// Returns the derivative of `output` with respect to each tensor in `inputs`.
 ///
@@ -18,25 +18,43 @@ import EPASArray
 package func gradients(
     of output: Tensor, withRespectTo inputs: [Tensor], seed: Tensor? = nil
 ) -> [Tensor?] {
-    let graph = output.graph
-    for input in inputs where input.graph !== graph {
-        fatalError("gradients: an input (\(input)) belongs to another graph than the output.")
-    }
-    guard output.elementType.isFloatingPoint else {
-        fatalError("gradients requires a floating-point output; got \(output.shape)")
-    }
-    if let seed, seed.shape != output.shape {
-        fatalError(
-            "gradients requires a seed of the output's shape \(output.shape); got \(seed.shape)")
-    }
     if seed == nil, output.rank != 0 {
         fatalError("gradients requires a seed for an output that is no scalar; got \(output.shape)")
     }
+    let seed = seed ?? output.graph.constant(1, output.shape)
+    return gradients(of: [(output, seed)], withRespectTo: inputs)
+}
 
-    let depends = dependents(of: inputs, upTo: output.id, in: graph)
-    var cotangents: [Value: Tensor] = [output.value: seed ?? graph.constant(1, output.shape)]
-    let first = inputs.map(\.id).min() ?? output.id + 1
-    for id in stride(from: output.id, through: first, by: -1) where depends[id] {
+/// Returns the derivatives of several outputs, each weighted with its cotangent and added up; see
+/// ``gradients(of:withRespectTo:seed:)``.
+///
+/// - Parameter outputs: At least one tensor, each with a cotangent of its shape.
+package func gradients(
+    of outputs: [(tensor: Tensor, cotangent: Tensor)], withRespectTo inputs: [Tensor]
+) -> [Tensor?] {
+    guard let graph = outputs.first?.tensor.graph else {
+        fatalError("gradients requires an output; got none")
+    }
+    for tensor in inputs + outputs.map(\.tensor) where tensor.graph !== graph {
+        fatalError("gradients: \(tensor) belongs to another graph than the first output.")
+    }
+    var cotangents: [Value: Tensor] = [:]
+    for (output, cotangent) in outputs {
+        guard output.elementType.isFloatingPoint else {
+            fatalError("gradients requires a floating-point output; got \(output.shape)")
+        }
+        guard cotangent.shape == output.shape else {
+            fatalError(
+                "gradients requires a seed of the output's shape \(output.shape); "
+                    + "got \(cotangent.shape)")
+        }
+        cotangents[output.value] = cotangents[output.value].map { $0 + cotangent } ?? cotangent
+    }
+
+    let last = outputs.map(\.tensor.id).max() ?? 0
+    let depends = dependents(of: inputs, upTo: last, in: graph)
+    let first = inputs.map(\.id).min() ?? last + 1
+    for id in stride(from: last, through: first, by: -1) where depends[id] {
         let results = graph.results(of: id)
         let arriving = results.map { cotangents[$0.value] }
         guard arriving.contains(where: { $0 != nil }) else { continue }

@@ -31,7 +31,14 @@ package final class Graph {
     private(set) var parameters: [Int] = []
     private var parameterNames: Set<String> = []
 
-    package init() {}
+    /// The kernels that the plugin this graph is for was given, by name.
+    package let kernels: Set<String>
+
+    /// - Parameter kernels: Names of the kernels that programs of this graph may call; where
+    ///   others are applied, their plain form is appended.
+    package init(kernels: Set<String> = []) {
+        self.kernels = kernels
+    }
 
     /// The number of nodes appended so far.
     package var nodeCount: Int { nodes.count }

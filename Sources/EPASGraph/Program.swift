@@ -68,11 +68,10 @@ private struct Printer {
             return "\(argument): \(graph.nodes[id].shapes[0].text)\(alias)"
         }
         let types = results.map(\.shape.text).joined(separator: ", ")
+        let list = signature.map { "\n      \($0)" }.joined(separator: ",")
         text = """
             module @\(Text.quoted(name)) {
-              func.func public @main(
-                  \(signature.joined(separator: ",\n      "))
-                  ) -> (\(types)) {
+              func.func public @main(\(list)) -> (\(types)) {
 
             """
         var next = 0

@@ -5,7 +5,7 @@ internal import Foundation
 /// The wheel `jax-cuda13-pjrt` holds the plugin, and NVIDIA's own wheels hold the CUDA libraries.
 /// Names and order are those of JAX's loader
 /// (<https://github.com/jax-ml/jax/blob/00070f859b90d28ac350a25a31410badd8778d02/jax_plugins/cuda/__init__.py>).
-struct CUDALibraries {
+struct CUDALibraries: Sendable {
     /// Folders such as `site-packages`, best first.
     let folders: [String]
 
@@ -49,14 +49,14 @@ struct CUDALibraries {
                     "Install it with `pip install jax-cuda13-pjrt 'jax-cuda13-plugin[with-cuda]'`"
                     + ", or set runtime.plugin to the plugin's path.")
         }
-        return PluginLocation(path: path, prepare: prepare)
+        return PluginLocation(path: path, prepare: { try prepare() })
     }
 
     /// Loads the libraries and tells XLA where CUDA's tools are. Runs before the plugin is loaded.
     ///
     /// A library that is in none of the folders is left to the dynamic linker, which may find the
     /// system's own.
-    @Sendable private func prepare() throws {
+    func prepare() throws {
         for library in Self.libraries {
             guard let path = existing("nvidia/\(library)") else { continue }
             // Global symbols: the libraries find each other.

@@ -26,7 +26,7 @@ extension Client {
 
     /// The processor's model and instruction sets, which decide the code that XLA makes.
     private static let processor: String = {
-        let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        let text = SystemFile.text("/proc/cpuinfo") ?? ""
         let firstCore = text.components(separatedBy: "\n\n").first ?? ""
         let wanted = ["model name", "flags", "Features", "CPU implementer", "CPU part"]
         return firstCore.split(separator: "\n")
@@ -35,8 +35,7 @@ extension Client {
     }()
 
     /// The NVIDIA driver's version, empty without one.
-    private static let driver =
-        (try? String(contentsOfFile: "/proc/driver/nvidia/version", encoding: .utf8)) ?? ""
+    private static let driver = SystemFile.text("/proc/driver/nvidia/version") ?? ""
 
     /// Turns an executable into bytes that ``load(serialized:device:)`` takes back.
     func serialize(_ executable: Executable) throws -> Data {

@@ -27,13 +27,15 @@ package final class Client: Sendable {
 
     /// Opens the plugin's devices.
     ///
-    /// - Throws: ``PJRTError`` with the plugin's reason, such as a missing driver.
+    /// - Throws: ``RuntimeError`` for an option out of range, ``PJRTError`` with the plugin's
+    ///   reason, such as a missing driver.
     package init(_ plugin: Plugin, options: ClientOptions = .init()) throws {
+        try options.check()
         let threads =
             options.threads > 0 ? options.threads : ProcessInfo.processInfo.activeProcessorCount
         let handle = try Self.creation.withLock { _ in
             setenv("PJRT_NPROC", "\(threads)", 1)
-            return try withNamedValues(options.namedValues(plugin: plugin)) { values in
+            return try withNamedValues(options.namedValues(family: plugin.family)) { values in
                 var arguments = PJRT_Client_Create_Args.sized()
                 arguments.create_options = values.baseAddress
                 arguments.num_options = values.count

@@ -45,6 +45,8 @@ extension DeviceBuffer {
     ///
     /// - Throws: The error of the computation that was to produce them, or of the copy.
     package borrowing func hostArray() throws -> HostArray {
+        // First, so that host memory is taken only for contents that exist.
+        try wait()
         // Row-major whatever the layout in device memory.
         let order = (0..<shape.rank).reversed().map(Int64.init)
         let (handle, client) = (handle, client)

@@ -73,8 +73,7 @@ package final class ExecutableCache: Sendable {
         do {
             try FileManager.default.createDirectory(
                 at: directory, withIntermediateDirectories: true)
-            // The checksum makes a flush unnecessary: an entry torn by a crash is not used.
-            try CacheEntry.file(payload, key: key).write(to: url(of: key), options: .atomic)
+            try write(CacheEntry.file(payload, key: key), to: url(of: key))
             try evict(keeping: url(of: key))
         } catch {
             failed(to: "write \(url(of: key).path)", error)
@@ -93,21 +92,41 @@ package final class ExecutableCache: Sendable {
         directory.appending(path: "\(key.text).executable")
     }
 
+    /// Writes aside and renames, so that other processes see a whole entry or none. Nothing is
+    /// flushed to disk: an entry that a crash of the machine tears fails its checksum.
+    private func write(_ file: Data, to url: URL) throws {
+        let aside = directory.appending(path: "\(UUID().uuidString).partial")
+        do {
+            try file.write(to: aside)
+            guard rename(aside.path, url.path) == 0 else {
+                throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+            }
+        } catch {
+            try? FileManager.default.removeItem(at: aside)
+            throw error
+        }
+    }
+
     private func evict(keeping newest: URL) throws {
         let properties: Set<URLResourceKey> = [.fileSizeKey, .contentModificationDateKey]
-        var entries = try FileManager.default.contentsOfDirectory(
+        let files = try FileManager.default.contentsOfDirectory(
             at: directory, includingPropertiesForKeys: Array(properties)
-        ).filter { $0.pathExtension == "executable" }
-            .compactMap { url -> (url: URL, size: Int, used: Date)? in
-                // Another process may have removed it meanwhile.
-                guard let values = try? url.resourceValues(forKeys: properties),
-                    let size = values.fileSize, let used = values.contentModificationDate
-                else { return nil }
-                return (url, size, used)
+        ).compactMap { url -> (url: URL, size: Int, used: Date)? in
+            // Another process may have removed it meanwhile.
+            guard let values = try? url.resourceValues(forKeys: properties),
+                let size = values.fileSize, let used = values.contentModificationDate
+            else { return nil }
+            return (url, size, used)
+        }
+        // What a process that was killed left behind; a living one is long done after an hour.
+        for file in files where file.url.pathExtension == "partial" {
+            if file.used < Date(timeIntervalSinceNow: -3600) {
+                try? FileManager.default.removeItem(at: file.url)
             }
+        }
+        let entries = files.filter { $0.url.pathExtension == "executable" }
         var total = entries.reduce(0) { $0 + $1.size }
-        entries.sort { $0.used < $1.used }
-        for entry in entries where total > limit {
+        for entry in entries.sorted(by: { $0.used < $1.used }) where total > limit {
             if entry.url.lastPathComponent == newest.lastPathComponent { continue }
             try? FileManager.default.removeItem(at: entry.url)
             total -= entry.size

@@ -1,5 +1,4 @@
 internal import CPJRT
-internal import Foundation
 
 /// How much of a device's memory is in use, in bytes.
 package struct MemoryStatistics: Hashable, Sendable {
@@ -72,9 +71,7 @@ package enum ProcessMemory {
 
     /// Reads a line such as `VmHWM:   12345 kB` (proc_pid_status(5)).
     private static func bytes(of name: String) -> Int? {
-        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else {
-            return nil
-        }
+        guard let status = SystemFile.text("/proc/self/status") else { return nil }
         for line in status.split(separator: "\n") where line.hasPrefix("\(name):") {
             return line.split(whereSeparator: \.isWhitespace).dropFirst().first
                 .flatMap { Int($0) }.map { $0 * 1024 }

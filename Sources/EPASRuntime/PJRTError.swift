@@ -21,13 +21,12 @@ package struct PJRTError: Error, Hashable, Sendable {
 
     /// What the user can do about it, where that is known.
     package var remedy: String? {
-        switch code {
-        case .resourceExhausted:
-            "Lower training.batch or training.sequence, or raise runtime.memory_fraction."
-        case .unimplemented:
-            "Use a plugin version that has \(function)."
-        default: nil
+        // An error that comes back later is wrapped, and then only its words tell.
+        if code == .resourceExhausted || message.contains("Out of memory") {
+            return "Lower training.batch or training.sequence, or raise runtime.memory_fraction."
         }
+        if code == .unimplemented { return "Use a plugin version that has \(function)." }
+        return nil
     }
 }
 

@@ -37,19 +37,23 @@ package final class Plugin: Sendable {
         }
     }
 
-    private init(path: String) throws {
+    private convenience init(path: String) throws {
         // Local symbols: several plugins carry copies of the same libraries.
         guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
             let reason = dlerror().map { String(cString: $0) } ?? "unknown reason"
             throw PluginError.cannotOpen(path: path, reason: reason)
         }
-        guard let symbol = dlsym(library, "GetPjrtApi") else {
-            throw PluginError.notAPlugin(path: path)
-        }
         typealias GetPjrtApi = @convention(c) () -> UnsafePointer<PJRT_Api>?
-        guard let table = unsafeBitCast(symbol, to: GetPjrtApi.self)() else {
+        guard let symbol = dlsym(library, "GetPjrtApi"),
+            let table = unsafeBitCast(symbol, to: GetPjrtApi.self)()
+        else {
             throw PluginError.notAPlugin(path: path)
         }
+        try self.init(path: path, table: table)
+    }
+
+    /// Starts the plugin whose functions are in `table`.
+    init(path: String, table: UnsafePointer<PJRT_Api>) throws {
         // Only the prefix that both sides know may be read, so the table is copied: a function
         // that the plugin does not have is then `nil`.
         let version = table.pointee.pjrt_api_version
@@ -130,7 +134,7 @@ struct PJRTFunctions {
         destroy(error)
         return PJRTError(
             code: .init(rawValue: code.code.rawValue) ?? .unknown, function: function,
-            message: text)
+            message: text.trimmingCharacters(in: .whitespacesAndNewlines))
     }
 
     private func destroy(_ error: OpaquePointer) {

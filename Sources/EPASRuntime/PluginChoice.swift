@@ -66,7 +66,13 @@ extension PluginChoice {
                     what: "The plugin", searched: [path],
                     remedy: "Set runtime.plugin to cpu, cuda or a plugin's path.")
             }
-            return PluginLocation(path: path)
+            guard path.hasSuffix("/xla_cuda_plugin.so") else { return PluginLocation(path: path) }
+            // The wheels of the libraries that it needs lie beside the plugin's own.
+            let packages = URL(filePath: path).resolvingSymlinksInPath()
+                .deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent().path
+            let libraries = CUDALibraries(folders: [packages])
+            return PluginLocation(path: path, prepare: { try libraries.prepare() })
         }
     }
 

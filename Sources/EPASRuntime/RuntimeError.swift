@@ -2,6 +2,8 @@ package import EPASArray
 
 /// A request that is refused before it reaches the plugin.
 package enum RuntimeError: Error, Hashable, Sendable {
+    /// An option outside its range; the text says which values work.
+    case unusableOption(String)
     case noSuchDevice(index: Int, count: Int)
     case wrongArgumentCount(given: Int, expected: Int)
     case wrongArgument(index: Int, given: Shape, expected: Shape)
@@ -10,6 +12,7 @@ package enum RuntimeError: Error, Hashable, Sendable {
 extension RuntimeError: CustomStringConvertible {
     package var description: String {
         switch self {
+        case .unusableOption(let text): text
         case .noSuchDevice(let index, let count):
             "There is no device \(index): the plugin has \(count), counted from 0."
         case .wrongArgumentCount(let given, let expected):

@@ -1,3 +1,4 @@
+import EPASConfig
 import EPASModel
 import EPASRuntime
 

@@ -99,19 +99,29 @@ package enum Comparison: String, Sendable, CaseIterable {
 /// Compares element by element. Specification: <https://openxla.org/stablehlo/spec#compare>
 package struct Compare: Nondifferentiable {
     let direction: Comparison
+    let elementType: ElementType
 
-    package init(_ direction: Comparison) {
+    package init(_ direction: Comparison, of elementType: ElementType) {
         self.direction = direction
+        self.elementType = elementType
     }
 
     package var name: String { "stablehlo.compare" }
     package var attributes: String {
-        "comparison_direction = #stablehlo<comparison_direction \(direction.rawValue)>"
+        // The kind may be left out, but the compiler then folds signed constants as unsigned ones.
+        """
+        compare_type = #stablehlo<comparison_type \(kind)>, \
+        comparison_direction = #stablehlo<comparison_direction \(direction.rawValue)>
+        """
+    }
+
+    private var kind: String {
+        elementType.isFloatingPoint ? "FLOAT" : elementType.isSigned ? "SIGNED" : "UNSIGNED"
     }
 
     package func resultShape(_ operands: [Shape]) throws(ShapeError) -> Shape {
-        guard operands[0] == operands[1] else {
-            throw error(operands, "operands of equal shape")
+        guard operands[0] == operands[1], operands[0].elementType == elementType else {
+            throw error(operands, "operands of equal shape and of type \(elementType)")
         }
         return operands[0].with(.bool)
     }
@@ -183,7 +193,7 @@ package func select(_ mask: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
 extension Tensor {
     /// A mask of where the relation holds between this tensor and `other`, of its shape.
     package func compared(_ direction: Comparison, to other: Tensor) -> Tensor {
-        graph.append(Compare(direction), self, other)
+        graph.append(Compare(direction, of: elementType), self, other)
     }
 
     /// A mask of where the relation holds between this tensor and a number.

@@ -1,0 +1,270 @@
+"""Compares `epas inspect` with the PyTorch reference on random models.
+
+    parity.py [--cases N] [--seed N] [--epas FILE] [--run FOLDER]
+
+Every case draws sizes, weights, tokens and a sharing plan, stores the model in one of the ways in
+which checkpoints come, and compares the loss, the logits and every gradient of a float32 run with
+the reference in float64. The error is the norm of the difference over the norm of what is
+expected. It may be 1e-5, or five times the error of the reference itself in float32 where the
+case is ill-conditioned; a gradient that does not exist must be zero exactly.
+
+Each case also checks that the logits of a prefix do not depend on what follows. The last cases
+train a small model with `epas train`, or take the run FOLDER, and compare the checkpoint as
+`transformers` loads it with `epas inspect`.
+"""
+
+import argparse
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+import torch
+from safetensors.torch import load_file
+
+from random_model import STORED_AS, Dimensions, write_random_model
+from reference_model import ReferenceModel, Sharing, relative_error, transformers_logits
+
+BOUND = 1e-5
+CONDITION = 5
+# The forms that always run, for multi-head and for grouped-query attention, on four layers.
+ALWAYS = ["", "qk:2", "kv:2", "scores:2", "qk:2<1,3<1", "kv:1<0,3<2"]
+
+
+class Mismatch(Exception):
+    """A comparison that failed, with what was expected and what came."""
+
+
+def random_dimensions(draw: random.Random, layers: int | None, grouped: bool) -> Dimensions:
+    """Sizes that are small, often odd, and legal for `transformers` too."""
+    key_heads = draw.randint(1, 3)
+    heads = key_heads * draw.randint(2, 3) if grouped else key_heads
+    head_dim = draw.choice([None, 2, 4, 6, 8, 10, 14, 16])
+    # Without head_dim a head is width / heads wide, and rotary embedding needs it even.
+    per_head = draw.choice([4, 6, 8, 12]) if head_dim is None else draw.randint(3, 13)
+    return Dimensions(
+        layers=layers or draw.randint(2, 6),
+        width=heads * per_head,
+        heads=heads,
+        key_heads=key_heads,
+        head_dim=head_dim,
+        feed_forward=draw.randint(5, 70),
+        vocabulary=draw.randint(7, 97),
+        tied=draw.random() < 0.5,
+        theta=draw.choice([100.0, 10000.0, 500000.0]),
+        epsilon=draw.choice([1e-6, 1e-5, 1e-3]),
+    )
+
+
+def random_share(draw: random.Random, layers: int) -> str:
+    """The last N layers, or any layers that reuse any computing layer before them."""
+    kind = draw.choice(["qk", "kv", "scores"])
+    if draw.random() < 0.4:
+        return f"{kind}:{draw.randint(0, layers - 1)}"
+    computing, pairs = [0], []
+    for layer in range(1, layers):
+        if draw.random() < 0.5:
+            pairs.append(f"{layer}<{draw.choice(computing)}")
+        else:
+            computing.append(layer)
+    return f"{kind}:{','.join(pairs)}" if pairs else ""
+
+
+def inspected(
+    epas: pathlib.Path, folder: pathlib.Path, tokens: torch.Tensor, share: str, gradients: bool
+) -> dict[str, torch.Tensor]:
+    """Runs `epas inspect` in float32 and returns what it wrote."""
+    with tempfile.TemporaryDirectory() as scratch:
+        output = pathlib.Path(scratch, "inspected.safetensors")
+        rows = ";".join(",".join(str(token) for token in row) for row in tokens.tolist())
+        command = [epas, "inspect", folder, "--tokens", rows, "--dtype", "float32"]
+        command += ["--output", output]
+        command += ["--share", share] if share else []
+        command += ["--gradients"] if gradients else []
+        run(command)
+        return load_file(output)
+
+
+def run(command: list) -> None:
+    """Runs a command; what it says on standard error becomes the mismatch."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Mismatch(f"epas {command[1]} exits with {done.returncode}: {done.stderr.strip()}")
+
+
+def compare_with_reference(
+    folder: pathlib.Path, tokens: torch.Tensor, share: str, actual: dict[str, torch.Tensor]
+) -> float:
+    """Returns the largest error; raises Mismatch where one exceeds its bound."""
+    exact = ReferenceModel.load(folder, torch.float64)
+    sharing = Sharing.parse(share, exact.layers)
+    expected = exact.evaluated(tokens, sharing)
+    rounded = ReferenceModel.load(folder, torch.float32).evaluated(tokens, sharing)
+    if not sharing.source:
+        error = relative_error(transformers_logits(folder, tokens), expected["logits"])
+        if error > 1e-6:  # transformers computes the rotary angles in float32
+            raise Mismatch(f"the reference's logits differ from transformers by {error:.1e}")
+    names = {name for name in expected if not name.startswith("layers.")}
+    if missing := names - set(actual):
+        raise Mismatch(f"epas inspect wrote no {', '.join(sorted(missing))}")
+    if extra := {name for name in actual if name.startswith("grad.")} - names:
+        raise Mismatch(f"epas inspect wrote {', '.join(sorted(extra))} for no parameter")
+    largest = 0.0
+    for name in sorted(names):
+        if actual[name].shape != expected[name].shape:
+            if name != "loss" or actual[name].numel() != 1:
+                shapes = f"{list(actual[name].shape)}, expected {list(expected[name].shape)}"
+                raise Mismatch(f"{name} has shape {shapes}")
+        error = relative_error(actual[name].reshape(expected[name].shape), expected[name])
+        bound = max(BOUND, CONDITION * relative_error(rounded[name], expected[name]))
+        if not error <= bound:
+            raise Mismatch(f"{name} has relative error {error:.2e}, allowed {bound:.2e}")
+        largest = max(largest, error)
+    return largest
+
+
+def check_prefix(
+    epas: pathlib.Path, folder: pathlib.Path, tokens: torch.Tensor, share: str,
+    logits: torch.Tensor, vocabulary: int, draw: random.Random,
+) -> None:  # fmt: skip
+    """Other tokens after a position leave the logits up to it as they are, to the bit; cutting
+    them off gives another program, so the same up to rounding."""
+    kept = draw.randint(1, tokens.shape[1] - 1)
+    changed = tokens.clone()
+    changed[:, kept:] = (changed[:, kept:] + draw.randint(1, vocabulary - 1)) % vocabulary
+    other = inspected(epas, folder, changed, share, gradients=False)["logits"]
+    if not torch.equal(other[:, :kept], logits[:, :kept]):
+        raise Mismatch(f"logits before position {kept} depend on the tokens after it")
+    if kept >= 2:
+        short = inspected(epas, folder, tokens[:, :kept], share, gradients=False)["logits"]
+        error = relative_error(short, logits[:, :kept])
+        if error > BOUND:
+            raise Mismatch(f"logits of the first {kept} tokens alone differ by {error:.2e}")
+
+
+def random_case(epas: pathlib.Path, number: int, seed: int) -> tuple[str, float]:
+    """Draws and checks one case; the case is a function of the seed and its number."""
+    draw = random.Random(f"{seed}/{number}")
+    if number < 2 * len(ALWAYS):
+        share = ALWAYS[number % len(ALWAYS)]
+        dimensions = random_dimensions(draw, layers=4, grouped=number >= len(ALWAYS))
+    else:
+        dimensions = random_dimensions(draw, layers=None, grouped=draw.random() < 0.5)
+        share = random_share(draw, dimensions.layers)
+    stored = STORED_AS[number % len(STORED_AS)]
+    generator = torch.Generator().manual_seed(draw.getrandbits(32))
+    shape = (draw.randint(1, 3), draw.randint(4, 33))
+    tokens = torch.randint(0, dimensions.vocabulary, shape, generator=generator)
+    label = (
+        f"{dimensions.layers} layers, width {dimensions.width}, "
+        f"heads {dimensions.heads}/{dimensions.key_heads} of {dimensions.head_dim or 'width'}, "
+        f"ffn {dimensions.feed_forward}, vocabulary {dimensions.vocabulary}, "
+        f"{'tied' if dimensions.tied else 'untied'}, {stored}, tokens {shape[0]}x{shape[1]}, "
+        f"share {share or 'nothing'}"
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        write_random_model(folder, dimensions, draw.getrandbits(32), stored)
+        try:
+            actual = inspected(epas, folder, tokens, share, gradients=True)
+            error = compare_with_reference(folder, tokens, share, actual)
+            check_prefix(
+                epas, folder, tokens, share, actual["logits"], dimensions.vocabulary, draw
+            )
+        except Mismatch as mismatch:
+            raise Mismatch(f"{label}\n     {mismatch}") from mismatch
+    return label, error
+
+
+RUN_FILE = """
+model:      {{layers: 4, width: 32, heads: 4, kv_heads: 2, ffn: 48, vocabulary: 512, tied: {tied}}}
+data:       {{path: {data}}}
+sharing:    {{kind: {kind}, target: 2, growth: 1, interval: 2}}
+training:   {{steps: 6, batch: 2, sequence: 16, precision: float32, seed: 3,
+             learning_rate: {{schedule: constant, peak: 1e-3, warmup: 1}}}}
+validation: {{every: 6, lengths: [0, full]}}
+checkpoint: {{every: 3, keep: 2}}
+"""
+
+
+def trained(epas: pathlib.Path, scratch: pathlib.Path, kind: str, tied: bool) -> pathlib.Path:
+    """Trains a small model on this folder's own sources and returns the run's folder."""
+    data = scratch / "data"
+    if not data.exists():
+        sources = pathlib.Path(__file__).parent
+        command = [epas, "data", "prepare", "--input", sources, "--include", "*.py"]
+        command += ["--output", data, "--vocabulary-size", "512", "--validation-fraction", "0.3"]
+        run(command)
+    recipe = scratch / f"{kind}.yaml"
+    recipe.write_text(RUN_FILE.format(data=data, kind=kind, tied=str(tied).lower()))
+    run([epas, "train", recipe, "--output", scratch / kind])
+    return scratch / kind
+
+
+def check_run(epas: pathlib.Path, folder: pathlib.Path) -> tuple[str, float]:
+    """The newest checkpoint of a run, as `transformers` loads it, gives the same logits."""
+    from transformers import AutoModelForCausalLM
+
+    checkpoints = sorted((folder / "checkpoints").glob("step-*"))
+    if not checkpoints:
+        raise Mismatch(f"{folder} has no checkpoints/step-*")
+    checkpoint = checkpoints[-1]
+    model, info = AutoModelForCausalLM.from_pretrained(checkpoint, output_loading_info=True)
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if info[problem]:
+            raise Mismatch(f"transformers reports {problem}: {sorted(info[problem])}")
+    generator = torch.Generator().manual_seed(5)
+    tokens = torch.randint(0, model.config.vocab_size, (2, 12), generator=generator)
+    actual = inspected(epas, checkpoint, tokens, "", gradients=False)["logits"]
+    expected = transformers_logits(checkpoint, tokens)
+    error = relative_error(actual, expected)
+    if error > BOUND:
+        raise Mismatch(f"logits differ from transformers by {error:.2e}, allowed {BOUND:.0e}")
+    return f"transformers loads {checkpoint.name} of a run", error
+
+
+def trained_case(epas: pathlib.Path, kind: str, tied: bool) -> tuple[str, float]:
+    with tempfile.TemporaryDirectory() as scratch:
+        return check_run(epas, trained(epas, pathlib.Path(scratch), kind, tied))
+
+
+def main() -> None:
+    package = pathlib.Path(__file__).resolve().parent.parent
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cases", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=None, help="drawn afresh by default")
+    parser.add_argument("--epas", type=pathlib.Path, default=package / ".build/release/epas")
+    parser.add_argument("--run", type=pathlib.Path, help="a folder that `epas train` made")
+    arguments = parser.parse_args()
+    if not arguments.epas.exists():
+        sys.exit(f"Error: {arguments.epas} does not exist. Run `make build` first.")
+    seed = random.SystemRandom().randrange(10**6) if arguments.seed is None else arguments.seed
+
+    checks = [
+        lambda number=number: random_case(arguments.epas, number, seed)
+        for number in range(arguments.cases)
+    ]
+    if arguments.run:
+        checks.append(lambda: check_run(arguments.epas, arguments.run))
+    else:
+        checks.append(lambda: trained_case(arguments.epas, "qk", tied=False))
+        checks.append(lambda: trained_case(arguments.epas, "kv", tied=True))
+
+    print(f"seed {seed}: repeat with --seed {seed}\nresult   error  case", flush=True)
+    failed = 0
+    for check in checks:
+        try:
+            label, error = check()
+            print(f"passed {error:.1e}  {label}", flush=True)
+        except Mismatch as mismatch:
+            failed += 1
+            print(f"FAILED          {mismatch}", flush=True)
+    print(f"{len(checks) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

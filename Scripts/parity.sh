@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Runs a Python script of this folder (parity.py if none is named) with PyTorch and transformers
+# from .deps/python, and installs them there first when they are missing.
+#
+#   Scripts/parity.sh [--cases N] [--seed N] [--run FOLDER]
+#   Scripts/parity.sh make_fixtures.py
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Scripts/common.sh
+source Scripts/common.sh
+
+install_python_folder python Scripts/parity-requirements.txt
+
+script="parity.py"
+if [[ "${1:-}" == *.py ]]; then
+    script="$1"
+    shift
+fi
+PYTHONPATH="$PWD/.deps/python" PYTHONDONTWRITEBYTECODE=1 exec python3 "Scripts/$script" "$@"

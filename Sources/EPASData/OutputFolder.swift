@@ -1,0 +1,136 @@
+package import Foundation
+import Synchronization
+
+/// A folder that appears whole or not at all.
+///
+/// It is written beside its place under a temporary name and renamed when complete. `abandon` may
+/// be called at any time from another thread, such as on an interrupt; nothing is written after.
+package final class OutputFolder: Sendable {
+    private enum State {
+        case open, committed, abandoned
+    }
+
+    /// Where the folder will be.
+    package let url: URL
+    let temporary: URL
+    private let replaces: Bool
+    private let state = Mutex(State.open)
+
+    /// - Parameter replacing: Whether a data set that is already there is replaced.
+    /// - Throws: ``DataError`` when the place is taken or cannot be written to.
+    package init(at url: URL, replacing: Bool) throws {
+        self.url = url.standardizedFileURL
+        replaces = replacing
+        let parent = self.url.deletingLastPathComponent()
+        temporary = parent.appending(
+            path:
+                ".\(self.url.lastPathComponent).partial-\(getpid())-\(UInt32.random(in: 0...(.max)))"
+        )
+        try Self.check(self.url, replacing: replacing)
+        do {
+            try FileManager.default.createDirectory(
+                at: temporary, withIntermediateDirectories: true)
+        } catch {
+            throw DataError(
+                "The folder \(parent.path) cannot be written to",
+                remedy: "Choose another --output, or make it writable.")
+        }
+    }
+
+    deinit {
+        abandon()
+    }
+
+    /// Refuses a place that is taken by something that is not ours to replace.
+    package static func check(_ url: URL, replacing: Bool) throws {
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) else {
+            return
+        }
+        let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path)
+        if isDirectory.boolValue, contents?.isEmpty == true { return }
+        guard contents?.contains(Manifest.fileName) == true else {
+            throw DataError(
+                "\(url.path) exists and is not a prepared data set",
+                remedy: "Choose another --output, or remove it.")
+        }
+        guard replacing else {
+            throw DataError(
+                "\(url.path) already holds a data set",
+                remedy: "Choose another --output, or replace it with --force.")
+        }
+    }
+
+    /// Writes a file, durably. The name may lead into a folder below.
+    func write(_ contents: [UInt8], to name: String) throws {
+        try whileOpen {
+            let file = temporary.appending(path: name)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            let descriptor = open(file.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else { throw failure(errno) }
+            defer { close(descriptor) }
+            try contents.withUnsafeBytes { bytes in
+                var written = 0
+                while written < bytes.count {
+                    let n = Foundation.write(
+                        descriptor, bytes.baseAddress! + written, bytes.count - written)
+                    if n < 0, errno == EINTR { continue }
+                    guard n > 0 else { throw failure(errno) }
+                    written += n
+                }
+            }
+            guard fsync(descriptor) == 0 else { throw failure(errno) }
+        }
+    }
+
+    /// Puts the folder in its place.
+    func commit() throws {
+        try whileOpen {
+            try Self.check(url, replacing: replaces)
+            Self.synchronize(temporary)
+            let old = temporary.appendingPathExtension("old")
+            let isTaken = FileManager.default.fileExists(atPath: url.path)
+            if isTaken, rename(url.path, old.path) != 0 { throw failure(errno) }
+            guard rename(temporary.path, url.path) == 0 else {
+                let code = errno
+                if isTaken { rename(old.path, url.path) }
+                throw failure(code)
+            }
+            Self.synchronize(url.deletingLastPathComponent())
+            if isTaken { try? FileManager.default.removeItem(at: old) }
+        }
+        state.withLock { $0 = .committed }
+    }
+
+    /// Removes what was written, unless it is already in its place.
+    package func abandon() {
+        state.withLock { state in
+            guard case .open = state else { return }
+            state = .abandoned
+            try? FileManager.default.removeItem(at: temporary)
+        }
+    }
+
+    private func whileOpen(_ body: () throws -> Void) throws {
+        try state.withLock { state in
+            guard case .open = state else {
+                throw DataError("Preparing \(url.path) was interrupted", remedy: "Start it again.")
+            }
+            try body()
+        }
+    }
+
+    private func failure(_ code: Int32) -> DataError {
+        DataError(
+            "\(url.path) cannot be written: \(String(cString: strerror(code)))",
+            remedy: "Free some space, or choose another --output.")
+    }
+
+    private static func synchronize(_ folder: URL) {
+        let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+}

@@ -1,0 +1,8 @@
+import ArgumentParser
+
+/// Groups the commands about data.
+struct DataCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "data", abstract: "Prepare text for training.",
+        subcommands: [DataPrepareCommand.self])
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import EPASConfig
+import EPASTraining
+import Foundation
+
+/// `epas train`: one run, in its folder.
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train a model while its sharing region grows.",
+        discussion: """
+            Writes runs/NAME (or --output): run.yaml, metrics.jsonl and checkpoints. A first SIGINT \
+            or SIGTERM saves and ends the run with code 130, a second one ends it at once; --resume \
+            continues it bit for bit.
+            """)
+
+    @OptionGroup var file: RunFileOptions
+
+    @Option(help: "The run folder. Default: runs/ and the run file's name.")
+    var output: String?
+
+    @Flag(help: "Continue from the run folder's last good checkpoint.")
+    var resume = false
+
+    @Flag(help: "Print every key of a run file and its default.")
+    var helpRunFile = false
+
+    func run() throws {
+        if helpRunFile {
+            print(RunFileHelp.text)
+            return
+        }
+        let config = try file.config()
+        let name = URL(filePath: file.runFile ?? "").deletingPathExtension().lastPathComponent
+        let folder = URL(filePath: output ?? "runs/\(name)")
+        if config.runtime.showsXLALog { setenv("EPAS_XLA_LOG", "1", 1) }
+        let (client, cache) = try openRuntime(
+            plugin: config.runtime.plugin, threads: config.runtime.threads,
+            cache: config.runtime.cache)
+
+        Interruption.listen()
+        let display = TrainingDisplay(steps: config.training.steps)
+        let trainer = try Trainer.open(
+            config, folder: folder, resuming: resume, client: client, cache: cache,
+            report: display.show)
+        let ending = try trainer.run()
+        display.end()
+        switch ending {
+        case .finished:
+            printError("Finished: \(folder.path)")
+        case .interrupted:
+            printError("Interrupted; continue with --resume.")
+            throw ExitCode(130)
+        }
+    }
+}
