@@ -45,7 +45,9 @@ struct CheckpointManifest {
         func malformed(_ problem: String) -> JSONScanner.Failure {
             JSONScanner.Failure(offset: 0, problem: problem)
         }
-        let value = try JSONValue(data)
+        let value = try data.withBytes { bytes throws(JSONScanner.Failure) in
+            try JSONValue(bytes)
+        }
         guard value["version"]?.integer == Self.version else {
             throw malformed("its version is not \(Self.version)")
         }
