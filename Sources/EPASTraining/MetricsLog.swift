@@ -4,6 +4,7 @@ package import Foundation
 package final class MetricsLog {
     package static let fileName = "metrics.jsonl"
 
+    private let folder: URL
     private let handle: FileHandle
     private let encoder: JSONEncoder
 
@@ -15,6 +16,7 @@ package final class MetricsLog {
     /// - Throws: `CocoaError` if the file cannot be written.
     package init(folder: URL, continuingAfter step: Int) throws {
         let url = folder.appending(path: Self.fileName)
+        self.folder = folder
         encoder = Self.makeEncoder()
         let kept = try Self.records(in: folder).filter { $0.step <= step }
         var text = Data()
@@ -28,6 +30,13 @@ package final class MetricsLog {
 
     package func append(_ record: MetricsRecord) throws {
         try handle.write(contentsOf: try encoder.encode(record) + Data("\n".utf8))
+    }
+
+    /// How many region lengths the log has for the validation after a step.
+    package func validations(ofStep step: Int) throws -> Int {
+        try Self.records(in: folder).count { record in
+            if case .validation(let validation) = record { validation.step == step } else { false }
+        }
     }
 
     /// Makes sure that the lines so far survive a loss of power.

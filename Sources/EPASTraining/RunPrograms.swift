@@ -7,12 +7,18 @@ import EPASRuntime
 /// Used by one thread. One program is compiled at a time: compiling takes cores from training.
 final class RunPrograms {
     private let setup: RunSetup
+    private let validationBatch: Int
     private let compile: @Sendable (String) throws -> Executable
     private var steps: [SharingPlan: BackgroundTask<StepExecutable>] = [:]
     private var evaluators: [SharingPlan: BackgroundTask<Evaluator>] = [:]
 
-    init(_ setup: RunSetup, compile: @escaping @Sendable (String) throws -> Executable) {
+    /// - Parameter validationBatch: Sequences in a validation batch.
+    init(
+        _ setup: RunSetup, validationBatch: Int,
+        compile: @escaping @Sendable (String) throws -> Executable
+    ) {
         self.setup = setup
+        self.validationBatch = validationBatch
         self.compile = compile
     }
 
@@ -59,9 +65,9 @@ final class RunPrograms {
 
     private func startEvaluator(_ plan: SharingPlan) -> BackgroundTask<Evaluator> {
         if let task = evaluators[plan] { return task }
-        let task = BackgroundTask("epas.compile") { [setup, compile] in
+        let task = BackgroundTask("epas.compile") { [setup, validationBatch, compile] in
             try Evaluator(
-                setup.lossProgram(plan), batch: setup.config.training.batch,
+                setup.lossProgram(plan), batch: validationBatch,
                 sequence: setup.config.training.sequence, compile: compile)
         }
         evaluators[plan] = task

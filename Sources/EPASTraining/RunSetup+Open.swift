@@ -1,6 +1,6 @@
-package import EPASConfig
-package import EPASModel
 import EPASCheckpoint
+package import EPASConfig
+import EPASModel
 import Foundation
 
 extension RunSetup {

@@ -1,13 +1,14 @@
 // The training loop: the paper's Algorithm 1, with what keeps a run safe around it.
 
-package import EPASCheckpoint
-package import EPASData
-package import EPASModel
-package import EPASRuntime
-package import EPASTokenizer
-package import Foundation
+import BasicContainers
+import EPASArray
+import EPASConfig
+import EPASData
+import EPASModel
+import EPASRuntime
+import EPASTokenizer
 
-/// One training run in its folder.
+/// One training run in its folder; see ``open(_:folder:resuming:client:cache:interruption:report:)``.
 package final class Trainer {
     /// How a run ended.
     package enum Ending: Hashable, Sendable {
@@ -16,52 +17,51 @@ package final class Trainer {
         case interrupted(signal: Int32)
     }
 
-    private let setup: RunSetup
-    private let folder: RunFolder
-    private let client: Client
+    let setup: RunSetup
+    let folder: RunFolder
+    let identity: RunIdentity
+    let tokenizerFiles: [TokenizerFile]
+    let metrics: MetricsLog
+    let report: (TrainingEvent) -> Void
+    private(set) var state: TrainingState
+    private(set) var progress: RunProgress
+
     private let programs: RunPrograms
-    private let report: (TrainingEvent) -> Void
     private let interruption: () -> Int32?
-
-    private let tokenizerFiles: [TokenizerFile]
-    private let validation: [TokenBatch]
+    private let validation: [HostArray]
     private var batches: BatchStream
-    private var metrics: MetricsLog
-    private var state: TrainingState
-    private var progress: RunProgress
 
-    /// Prepares a run: opens its data, and uploads its last checkpoint or initial parameters.
+    /// Prepares a run and uploads its last checkpoint or its initial parameters.
     ///
     /// - Parameters:
     ///   - start: A checkpoint of this run to continue from; `nil` starts anew.
+    ///   - identity: What a later continuation must have in common with this run.
+    ///   - validation: Batches to validate on, all of one shape; empty validates nothing.
     ///   - initialParameter: The value of a parameter before the first step.
     ///   - interruption: Asked between any two device calls; a signal's number saves and ends.
-    package init(
-        _ setup: RunSetup, folder: RunFolder, resuming start: ResumePoint?, training: TokenDataset,
-        validation: TokenDataset?, tokenizerFiles: [TokenizerFile], client: Client,
-        cache: ExecutableCache?,
+    init(
+        _ setup: RunSetup, folder: RunFolder, identity: RunIdentity, resuming start: ResumePoint?,
+        training: TokenDataset, validation: [TokenBatch], tokenizerFiles: [TokenizerFile],
+        client: Client, cache: ExecutableCache?,
         initialParameter: (ParameterSpecification) throws -> HostArray,
-        interruption: @escaping () -> Int32? = { Interruption.received },
-        report: @escaping (TrainingEvent) -> Void
+        interruption: @escaping () -> Int32?, report: @escaping (TrainingEvent) -> Void
     ) throws {
-        let config = setup.config
         self.setup = setup
         self.folder = folder
-        self.client = client
+        self.identity = identity
+        self.tokenizerFiles = tokenizerFiles
         self.report = report
         self.interruption = interruption
-        self.tokenizerFiles = tokenizerFiles
-        programs = RunPrograms(setup) { try client.compile($0, cache: cache) }
-        progress = start?.progress ?? RunProgress()
+        self.validation = validation.map(\.tokens)
+        let progress = start?.progress ?? RunProgress()
+        self.progress = progress
+        programs = RunPrograms(
+            setup, validationBatch: validation.first?.tokens.shape.dimensions[0] ?? 0
+        ) { try client.compile($0, cache: cache) }
+        let config = setup.config.training
         batches = try BatchStream(
-            training, batch: config.training.batch, sequence: config.training.sequence,
-            seed: config.training.seed, cursor: progress.cursor)
-        self.validation = try validation?.validationBatches(
-            batch: config.training.batch, sequence: config.training.sequence,
-            limit: config.validation.batches) ?? []
-        if self.validation.isEmpty {
-            report(.notice("The data has no validation split of at least one batch, so nothing is validated."))
-        }
+            training, batch: config.batch, sequence: config.sequence, seed: config.seed,
+            cursor: progress.cursor)
         if let start {
             state = try TrainingState(
                 setup.model, client: client, parameter: start.parameter, moment: start.moment)
@@ -78,13 +78,13 @@ package final class Trainer {
     package func run() throws -> Ending {
         let steps = setup.config.training.steps
         var savedStep = progress.step
+        // A run that a signal ended within a validation is saved before it, and owes it.
+        guard try validateIfDue() else { return try interrupted(savedStep: savedStep) }
         while progress.step < steps {
-            guard try advance() else { return try interrupted(savedStep: savedStep) }
-            let isLast = progress.step == steps
-            if isDue(setup.config.validation.every) || isLast {
-                guard try validate() else { return try interrupted(savedStep: savedStep) }
+            guard try advance(), try validateIfDue() else {
+                return try interrupted(savedStep: savedStep)
             }
-            if isDue(setup.config.checkpoint.every) || isLast {
+            if isDue(setup.config.checkpoint.every) {
                 try save()
                 savedStep = progress.step
             }
@@ -92,14 +92,16 @@ package final class Trainer {
         return .finished
     }
 
+    /// Whether something done every so many steps, and at the end, is done after this one.
     private func isDue(_ every: Int) -> Bool {
-        every > 0 && progress.step.isMultiple(of: every)
+        guard progress.step > 0 else { return false }
+        return progress.step == setup.config.training.steps
+            || every > 0 && progress.step.isMultiple(of: every)
     }
 
     private var stops: Bool { interruption() != nil }
 
     private func interrupted(savedStep: Int) throws -> Ending {
-        // A step without its validation is not saved as done: resuming would skip the validation.
         if progress.step > savedStep { try save() }
         return .interrupted(signal: interruption() ?? 0)
     }
@@ -142,23 +144,25 @@ package final class Trainer {
         return true
     }
 
-    /// Measures the loss at every wanted region length; `false` if a signal came.
-    private func validate() throws -> Bool {
-        guard !validation.isEmpty else { return true }
-        for (index, plan) in setup.validationPlans.enumerated() {
-            let share = plan.text(layers: setup.model.layers)
+    /// Measures the loss at every wanted region length if this step is followed by a validation
+    /// that the log lacks; `false` if a signal came.
+    private func validateIfDue() throws -> Bool {
+        let plans = setup.validationPlans
+        guard isDue(setup.config.validation.every), !validation.isEmpty else { return true }
+        let done = try metrics.validations(ofStep: progress.step)
+        for (index, plan) in plans.enumerated().dropFirst(done) {
             guard let evaluator = try programs.evaluator(plan, until: { stops }),
                 let result = try evaluator(
-                    state.parameters, batches: validation.lazy.map(\.tokens), until: { stops })
+                    state.parameters, batches: validation, until: { stops })
             else { return false }
             let record = ValidationRecord(
-                step: progress.step, tokens: progress.tokens, share: share,
-                sharingLayers: plan.sources.count,
+                step: progress.step, tokens: progress.tokens,
+                share: plan.text(layers: setup.model.layers), sharingLayers: plan.sources.count,
                 loss: result.loss.isFinite ? result.loss : nil, validationTokens: result.tokens,
                 seconds: result.seconds, elapsedSeconds: progress.elapsedSeconds,
                 tokensPerSecond: result.tokensPerSecond)
             try metrics.append(.validation(record))
-            report(.validated(record, index: index, count: setup.validationPlans.count))
+            report(.validated(record, index: index, count: plans.count))
         }
         return true
     }

@@ -16,7 +16,6 @@ package enum TrainingEvent: Sendable {
 package enum TrainingError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The loss or gradient norm of a step; the step's update was not applied.
     case notFinite(step: Int, loss: Float, gradientNorm: Float)
-    case noData(String)
 
     package var description: String {
         switch self {
@@ -26,7 +25,6 @@ package enum TrainingError: Error, Hashable, Sendable, CustomStringConvertible {
             its gradient norm \(norm). Lower training.learning_rate.peak or check the data, then \
             resume from the last checkpoint.
             """
-        case .noData(let reason): reason
         }
     }
 }

@@ -62,7 +62,7 @@ struct EvaluationOptions: ParsableArguments {
     @Option(help: "A folder made by `epas data prepare`.")
     var data: String
 
-    @Option(help: "The split to measure on: validation or training.")
+    @Option(help: "The split to measure on: validation or train.")
     var split = "validation"
 
     @Option(help: "Sequences in a batch.")
@@ -78,7 +78,7 @@ struct EvaluationOptions: ParsableArguments {
     var dtype = ComputeType.float32
 
     func validate() throws {
-        try require(Split(rawValue: split) != nil, "--split is \"\(split)\"; use validation or training.")
+        try require(Split(rawValue: split) != nil, "--split is \"\(split)\"; use validation or train.")
         for (name, value) in [("batch", batch), ("sequence", sequence ?? 1), ("batches", batches)] {
             try require(value >= 1, "--\(name) is \(value); use 1 or more.")
         }

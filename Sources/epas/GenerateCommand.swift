@@ -1,7 +1,9 @@
 import ArgumentParser
 import EPASCheckpoint
 import EPASInference
+import EPASModel
 import EPASTokenizer
+import EPASTraining
 import Foundation
 
 /// `epas generate`: continues a text.

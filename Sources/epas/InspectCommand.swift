@@ -56,7 +56,7 @@ struct InspectCommand: ParsableCommand {
         for (parameter, gradient) in zip(model.parameters, results.dropFirst(2)) {
             named["grad.\(parameter.name)"] = gradient
         }
-        try SafetensorsFile.write(named, to: URL(filePath: output))
+        try SafetensorsWriter.write(named, to: URL(filePath: output))
         print("loss \(loss[0])")
     }
 

@@ -22,7 +22,7 @@ struct PlanCommand: ParsableCommand {
         let data = URL(filePath: config.data.path)
         let hasData = FileManager.default.fileExists(atPath: data.path)
         // Without data the vocabulary is the model section's own.
-        let vocabulary = hasData ? try TokenDataset(data, split: .training).vocabularySize : 1
+        let vocabulary = hasData ? try TokenDataset(data, split: .train).vocabularySize : 1
         let setup = try RunSetup.open(config, vocabulary: vocabulary)
         let steps = config.training.steps
         let switches = setup.schedule.switches(steps: steps)

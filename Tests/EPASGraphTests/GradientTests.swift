@@ -95,8 +95,11 @@ import Testing
         let results = [
             x.max(over: [0]), x.min(over: [0]), max(x, y).sum(over: [0]), min(x, y).sum(over: [0]),
         ]
-        let derivatives = try results.map {
+        var derivatives = try results.map {
             try #require(gradients(of: $0, withRespectTo: [x])[0])
+        }
+        for result in results[2...] {
+            derivatives.append(try #require(gradients(of: result, withRespectTo: [y])[0]))
         }
         let values = try evaluate(
             derivatives, [HostArray([3.0, 1, 3, 1, 3], [5]), HostArray([3.0, 0, 4, 1, 2], [5])])
@@ -105,6 +108,8 @@ import Testing
         #expect(values[1].doubles() == [0, 0.5, 0, 0.5, 0])
         #expect(values[2].doubles() == [0.5, 1, 0, 0.5, 1])
         #expect(values[3].doubles() == [0.5, 0, 1, 0.5, 0])
+        #expect(values[4].doubles() == [0.5, 0, 1, 0.5, 0])
+        #expect(values[5].doubles() == [0.5, 1, 0, 0.5, 1])
     }
 
     @Test func `powers at zero have finite derivatives`() throws {

@@ -1,4 +1,4 @@
-import EPASTraining
+@testable import EPASTraining
 import Foundation
 import Testing
 
@@ -48,6 +48,9 @@ struct MetricsLogTests {
     }
 
     @Test func aFolderWithoutALogHasNoRecords() throws {
-        try withFolder { #expect(try MetricsLog.records(in: $0).isEmpty) }
+        try withFolder { folder in
+            let records = try MetricsLog.records(in: folder)
+            #expect(records.isEmpty)
+        }
     }
 }
