@@ -26,6 +26,11 @@ package final class CheckpointDraft {
         try write(name, try encoder.encode(value) + Data("\n".utf8))
     }
 
+    /// Adds a model's `config.json`.
+    package func write(_ name: String, _ config: HuggingFaceConfig) throws {
+        try write(name, Data(config.json.utf8))
+    }
+
     /// Adds a file of tensors, asking for one at a time; see ``SafetensorsWriter``.
     package func writeTensors(
         _ name: String, _ shapes: [String: Shape], metadata: [String: String] = ["format": "pt"],

@@ -10,6 +10,8 @@ package import Foundation
 
 /// What `config.json` says of a model.
 package struct HuggingFaceConfig: Hashable, Sendable {
+    package static let fileName = "config.json"
+
     package var model: ModelConfig
     /// Token ids; every one is inside the vocabulary.
     package var beginningOfSequence: Int?
@@ -30,6 +32,17 @@ package struct HuggingFaceConfig: Hashable, Sendable {
         self.padding = padding
         self.elementType = elementType
         self.sharing = sharing
+    }
+}
+
+extension HuggingFaceConfig {
+    /// Describes a model trained by a schedule; one without sharing says nothing of it.
+    package init(_ model: ModelConfig, sharing schedule: SharingSchedule) {
+        let count = schedule.target.count
+        let sharing = PublishedSharing(
+            kind: schedule.kind.rawValue, layers: count, maximumLayers: count,
+            share: schedule.finalPlan.text(layers: model.layers))
+        self.init(model, sharing: count == 0 ? nil : sharing)
     }
 }
 
@@ -55,10 +68,16 @@ package struct PublishedSharing: Hashable, Sendable {
 
 // Reading.
 extension HuggingFaceConfig {
-    /// Reads a `config.json`.
+    /// Reads the shape of the model in a folder; see ``init(in:)``.
+    package static func model(in folder: URL) throws(CheckpointError) -> ModelConfig {
+        try HuggingFaceConfig(in: folder).model
+    }
+
+    /// Reads the `config.json` of a folder.
     ///
     /// - Throws: ``CheckpointError`` naming everything that is malformed or that we cannot honour.
-    package init(contentsOf url: URL) throws(CheckpointError) {
+    package init(in folder: URL) throws(CheckpointError) {
+        let url = folder.appendingPathComponent(Self.fileName)
         var reader = ConfigReader(try JSONValue.load(url))
         let parsed = Self.read(&reader)
         guard let parsed, reader.problems.isEmpty else {

@@ -5,17 +5,21 @@ package import Foundation
 /// A Hugging Face folder with a LLaMA model: its configuration and its weights, which agree.
 package struct ModelFolder: Sendable {
     package let url: URL
-    package let config: HuggingFaceConfig
-    package let weights: ModelWeights
+    /// The model's shape.
+    package let config: ModelConfig
+    /// Everything that `config.json` says.
+    package let description: HuggingFaceConfig
+    private let weights: ModelWeights
 
     /// Opens a folder and checks every tensor's name and shape; the data is not read.
     ///
     /// - Throws: ``CheckpointError`` naming everything that does not fit.
     package init(_ url: URL) throws(CheckpointError) {
         self.url = url
-        config = try HuggingFaceConfig(contentsOf: url.appendingPathComponent("config.json"))
+        description = try HuggingFaceConfig(in: url)
         weights = try ModelWeights(url)
-        let model = config.model
+        let model = description.model
+        config = model
         guard model.layers <= weights.names.count else {
             throw CheckpointError(
                 url.path,
@@ -27,7 +31,7 @@ package struct ModelFolder: Sendable {
         for parameter in model.parameters {
             expected[parameter.name] = parameter.shape(.float32)
         }
-        try weights.check(expected: expected, converting: true) { name in
+        try checkTensors(weights, expected: expected, converting: true) { name in
             // As in transformers: what follows from the configuration, or from another tensor,
             // is passed over where a file has it.
             name.hasSuffix(".rotary_emb.inv_freq")
@@ -35,10 +39,10 @@ package struct ModelFolder: Sendable {
         }
     }
 
-    /// Returns a parameter in the wanted floating-point type.
+    /// Returns a parameter as float32.
     package func parameter(
-        _ name: String, as elementType: ElementType = .float32
+        _ specification: ParameterSpecification
     ) throws(CheckpointError) -> HostArray {
-        try weights.array(name).converted(to: elementType)
+        try weights.array(specification.name).converted(to: .float32)
     }
 }

@@ -3,7 +3,7 @@ package import Foundation
 
 /// The tensors of a Hugging Face folder: one file, or several with an index.
 package struct ModelWeights: Sendable {
-    private let folder: URL
+    let folder: URL
     private let files: [SafetensorsFile]
     /// Which of the files holds a tensor.
     private let places: [String: Int]
@@ -96,61 +96,5 @@ package struct ModelWeights: Sendable {
 
     package func shape(_ name: String) throws(CheckpointError) -> Shape {
         try file(of: name).shape(name)
-    }
-
-    /// See ``SafetensorsFile/check(expected:converting:ignoring:)``.
-    package func check(
-        expected: [String: Shape], converting: Bool = true,
-        ignoring: (String) -> Bool = { _ in false }
-    ) throws(CheckpointError) {
-        try EPASCheckpoint.check(
-            entries, of: folder.path, expected: expected, converting: converting,
-            ignoring: ignoring)
-    }
-}
-
-extension SafetensorsFile {
-    /// Checks that the file has exactly the expected tensors.
-    ///
-    /// - Parameters:
-    ///   - converting: Whether any floating-point type may stand for any other.
-    ///   - ignoring: Says of an unexpected tensor whether it may be there.
-    /// - Throws: ``CheckpointError`` naming what is missing, unexpected or of another shape.
-    package func check(
-        expected: [String: Shape], converting: Bool = false,
-        ignoring: (String) -> Bool = { _ in false }
-    ) throws(CheckpointError) {
-        try EPASCheckpoint.check(
-            entries, of: url.path, expected: expected, converting: converting, ignoring: ignoring)
-    }
-}
-
-private func check(
-    _ entries: [String: SafetensorsEntry], of source: String, expected: [String: Shape],
-    converting: Bool, ignoring: (String) -> Bool
-) throws(CheckpointError) {
-    var problems: [String] = []
-    let missing = expected.keys.filter { entries[$0] == nil }.sorted()
-    if !missing.isEmpty { problems.append("tensors are missing: \(listed(missing))") }
-    let unexpected = entries.keys.filter { expected[$0] == nil && !ignoring($0) }.sorted()
-    if !unexpected.isEmpty { problems.append("tensors are unexpected: \(listed(unexpected))") }
-    var others: [String] = []
-    for (name, shape) in expected.sorted(by: { $0.key < $1.key }) {
-        guard let entry = entries[name] else { continue }
-        let type = SafetensorsType.elementType(entry.typeName)
-        let isRightType =
-            type == shape.elementType
-            || converting && type?.isFloatingPoint == true && shape.elementType.isFloatingPoint
-        if !isRightType || entry.dimensions != shape.dimensions {
-            let wanted = "\(SafetensorsType.name(shape.elementType))\(shape.dimensions)"
-            others.append(
-                "\"\(shown(name))\" is \(entry.typeName)\(entry.dimensions) instead of \(wanted)")
-        }
-    }
-    problems += others.prefix(8)
-    if others.count > 8 { problems.append("\(others.count - 8) more tensors differ so") }
-    guard problems.isEmpty else {
-        throw CheckpointError(
-            source, problems, remedy: "Use the weights that belong to this configuration.")
     }
 }
