@@ -5,7 +5,6 @@
 // machine stops at, a folder named step-… with a good manifest is a whole checkpoint. Nothing is
 // deleted before the newer checkpoint was verified and renamed.
 
-import Crypto
 package import Foundation
 
 /// The folder `checkpoints` of a run. One process at a time may save; see ``RunLock``.
@@ -114,7 +113,7 @@ package struct CheckpointStore: Sendable {
         step: Int, keep: Int, stage: (Stage) throws -> Void = { _ in },
         _ body: (CheckpointDraft) throws -> Void
     ) throws -> URL {
-        precondition(step >= 0 && keep >= 1, "step \(step), keep \(keep)")
+        guard step >= 0, keep >= 1 else { fatalError("step \(step), keep \(keep)") }
         let name = Self.name(ofStep: step)
         let temporary = url.appendingPathComponent(Self.saving + name)
         let destination = url.appendingPathComponent(name)

@@ -14,7 +14,7 @@ enum JSONValue {
 
     /// - Precondition: the value is finite.
     static func double(_ value: Double) -> JSONValue {
-        precondition(value.isFinite, "JSON has no \(value)")
+        guard value.isFinite else { fatalError("JSON has no \(value)") }
         return .number("\(value)")
     }
 

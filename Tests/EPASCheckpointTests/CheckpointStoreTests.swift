@@ -221,6 +221,25 @@ struct CheckpointStoreTests {
         #expect(try latestStep() == 10)
     }
 
+    @Test(
+        "a full disk leaves the last checkpoint and no half one",
+        arguments: ["config.json", "model.safetensors", "state.json", "manifest.json"])
+    func fullDisk(name: String) throws {
+        try save(10)
+        let error = #expect(throws: CheckpointError.self) {
+            try save(20, keep: 1) { stage in
+                guard stage == .folderCreated else { return }
+                // Every write to this device fails as on a full disk.
+                try FileManager.default.createSymbolicLink(
+                    atPath: store.url.appendingPathComponent(".saving-step-00000020/\(name)").path,
+                    withDestinationPath: "/dev/full")
+            }
+        }
+        #expect(error?.problems == ["cannot be written: No space left on device"])
+        #expect(names == ["step-00000010"])
+        #expect(try latestStep() == 10)
+    }
+
     @Test func aFolderThatCannotBeMadeIsSaid() throws {
         let file = try folder.write("file", "")
         let error = #expect(throws: CheckpointError.self) {
