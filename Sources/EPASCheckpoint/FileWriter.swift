@@ -57,11 +57,23 @@ func hexadecimal(_ digest: SHA256.Digest) -> String {
     }.joined()
 }
 
+/// Opens a file for reading and returns its descriptor and length.
+func openRegularFile(_ path: String) throws(CheckpointError) -> (Int32, byteCount: Int) {
+    // Without O_NONBLOCK, opening a pipe would wait for its writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .system("cannot be opened", path, errno) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        close(descriptor)
+        throw CheckpointError(path, "it is not a regular file", remedy: "Name a file.")
+    }
+    return (descriptor, Int(status.st_size))
+}
+
 /// Returns the SHA-256 and length of a file, read in pieces.
 func fingerprint(of url: URL) throws(CheckpointError) -> (sha256: String, byteCount: Int) {
     let path = url.path
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .system("cannot be opened", path, errno) }
+    let (descriptor, _) = try openRegularFile(path)
     defer { close(descriptor) }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { buffer.deallocate() }

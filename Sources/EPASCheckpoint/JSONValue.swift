@@ -1,4 +1,4 @@
-import struct Foundation.Data
+import struct Foundation.URL
 
 /// A JSON value of a small file, such as `config.json`; objects keep their order.
 enum JSONValue {
@@ -14,7 +14,7 @@ enum JSONValue {
 
     /// - Precondition: the value is finite.
     static func double(_ value: Double) -> JSONValue {
-        precondition(value.isFinite, "JSON has no \(value)")
+        guard value.isFinite else { fatalError("JSON has no \(value)") }
         return .number("\(value)")
     }
 
@@ -23,16 +23,27 @@ enum JSONValue {
     static let byteLimit = 64 << 20
 
     /// Parses a whole text. A key written twice is refused.
-    init(_ data: Data) throws(JSONScanner.Failure) {
-        guard data.count <= Self.byteLimit else {
+    init(_ bytes: UnsafeRawBufferPointer) throws(JSONScanner.Failure) {
+        guard bytes.count <= Self.byteLimit else {
             throw JSONScanner.Failure(offset: 0, problem: "the text is too long")
         }
-        self = try data.withBytes { bytes throws(JSONScanner.Failure) in
-            var scanner = JSONScanner(bytes)
-            var budget = Self.valueLimit
-            let value = try JSONValue(&scanner, depth: 0, budget: &budget)
-            try scanner.end()
-            return value
+        var scanner = JSONScanner(bytes)
+        var budget = Self.valueLimit
+        self = try JSONValue(&scanner, depth: 0, budget: &budget)
+        try scanner.end()
+    }
+
+    /// Parses a file.
+    static func load(_ url: URL) throws(CheckpointError) -> JSONValue {
+        let file = try MappedFile(url)
+        do throws(JSONScanner.Failure) {
+            return try withExtendedLifetime(file) { () throws(JSONScanner.Failure) in
+                try JSONValue(file.bytes)
+            }
+        } catch {
+            throw CheckpointError(
+                url.path, "not JSON: \(error.problem) (at byte \(error.offset))",
+                remedy: "Correct the file, or copy or download it again.")
         }
     }
 

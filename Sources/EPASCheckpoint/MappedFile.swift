@@ -12,19 +12,8 @@ final class MappedFile: @unchecked Sendable {
 
     init(_ url: URL) throws(CheckpointError) {
         let path = url.path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw .system("cannot be opened", path, errno)
-        }
+        let (descriptor, size) = try openRegularFile(path)
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw .system("cannot be examined", path, errno)
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw CheckpointError(path, "it is not a regular file", remedy: "Name a file.")
-        }
-        let size = Int(status.st_size)
         guard size > 0 else {
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
             return

@@ -61,7 +61,7 @@ package enum SafetensorsWriter {
     private static func header(
         _ shapes: [String: Shape], _ names: [String], _ metadata: [String: String]
     ) -> Data {
-        precondition(shapes["__metadata__"] == nil, "__metadata__ is no tensor's name")
+        guard shapes["__metadata__"] == nil else { fatalError("__metadata__ is no tensor's name") }
         var entries: [(String, JSONValue)] = []
         if !metadata.isEmpty {
             entries.append(

@@ -6,7 +6,7 @@ package struct ModelSection: Sendable, Hashable {
         case preset(String)
         /// A folder with `config.json` and weights to start from; no field is replaced.
         case folder(String)
-        /// Nothing: at least `layers`, `width`, `heads`, `feedForward`, `vocabulary` are given.
+        /// Nothing: at least `layers`, `width`, `heads`, `feedForward` are given.
         case fields
     }
 
@@ -17,7 +17,7 @@ package struct ModelSection: Sendable, Hashable {
     package var keyValueHeads: Int?
     package var headDimension: Int?
     package var feedForward: Int?
-    /// Tokens.
+    /// Tokens; nil is the tokenizer's number.
     package var vocabulary: Int?
     package var ropeTheta: Double?
     package var normEpsilon: Double?
@@ -32,7 +32,7 @@ package struct ModelSection: Sendable, Hashable {
 }
 
 extension ModelSection {
-    private static let needed = ["layers", "width", "heads", "ffn", "vocabulary"]
+    private static let needed = ["layers", "width", "heads", "ffn"]
 
     init(_ reader: SectionReader) throws(ConfigError) {
         let preset = try reader.text("preset")

@@ -40,7 +40,8 @@ extension RunFileKey {
             "model.ffn", .integer(1...16_777_216), .derived("the preset's"),
             "Width of the feed-forward layer."),
         RunFileKey(
-            "model.vocabulary", .integer(1...16_777_216), .derived("the preset's"), unit: "tokens",
+            "model.vocabulary", .integer(1...16_777_216), .derived("the tokenizer's"),
+            unit: "tokens",
             "Rows of the embedding; at least the tokenizer's vocabulary."),
         RunFileKey(
             "model.rope_theta", positive, .derived("the preset's; without one, 10000"),
@@ -74,11 +75,11 @@ extension RunFileKey {
                     + "such as [6, 7, 8], pairs, upper_half, {groups: 3}, or {map: {7: 6, 9: 8}}"),
             .required,
             """
-            The layers that share in the end, counted from 0. A fraction or a number takes the \
+            The layers that share in the end, counted from 0; the deepest switch first. A fraction or a number takes the \
             deepest; a list takes each run of consecutive layers as a region that reuses the layer \
             before it; pairs: every second layer reuses the one before it; groups: every layer \
             reuses the first of its group of that many; upper_half: the layers above the middle \
-            one reuse it; map: layer: source, switched in the order written.
+            one reuse it; map: layer: source, where a source computes its own.
             """),
         RunFileKey(
             "sharing.growth", .integer(1...4096), .value("1"), unit: "layers",

@@ -25,7 +25,7 @@ package struct SharingSection: Sendable, Hashable {
         case groups(Int)
         /// The layers above the middle one reuse it (YOCO-like).
         case upperHalf
-        /// Any layers reusing any earlier ones (KVSharer), in the order of switching.
+        /// Any layers reusing any earlier ones (KVSharer), ascending by layer.
         case map([Link])
     }
 
@@ -185,7 +185,7 @@ extension SharingSection.Target {
                     + node.place,
                 remedy: "Name a source that computes its own activations.")
         }
-        return links
+        return links.sorted { $0.layer < $1.layer }
     }
 
     var node: YAMLNode {

@@ -99,6 +99,22 @@ struct SafetensorsWriterTests {
             }?.problems == ["cannot be created: No such file or directory"])
     }
 
+    @Test func aFullDiskIsSaidAndThePreviousFileStays() throws {
+        let url = folder("a.safetensors")
+        try SafetensorsWriter.write(["a": HostArray(Float(1))], to: url)
+        let before = try Data(contentsOf: url)
+        // Every write to this device fails as on a full disk.
+        try FileManager.default.createSymbolicLink(
+            atPath: folder(".a.safetensors.writing").path, withDestinationPath: "/dev/full")
+        let error = #expect(throws: CheckpointError.self) {
+            try SafetensorsWriter.write(["a": HostArray(Float(2))], to: url)
+        }
+        #expect(error?.problems == ["cannot be written: No space left on device"])
+        #expect(error?.remedy == "Free space on the disk and run again.")
+        #expect(try Data(contentsOf: url) == before)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).count == 1)
+    }
+
     @Test("random shapes come back", arguments: [UInt64](1...30))
     func randomRoundTrip(seed: UInt64) throws {
         var random = SplitMix(state: seed)

@@ -75,7 +75,7 @@ struct RunConfigTests {
             ("upper_half", .upperHalf), ("{groups: 3}", .groups(3)),
             (
                 "{map: {9: 8, 7: 6}}",
-                .map([.init(layer: 9, source: 8), .init(layer: 7, source: 6)])
+                .map([.init(layer: 7, source: 6), .init(layer: 9, source: 8)])
             ),
         ] as [(String, SharingSection.Target)])
     func targets(yaml: String, target: SharingSection.Target) throws {
@@ -105,7 +105,7 @@ struct RunConfigTests {
                 "training.steps=0", "training.steps=1_000", "sharing=null",
                 "validation.lengths=[0,1]", "training.learning_rate={peak: 2e-3}",
                 "training.clip=null", "runtime.cache=a b", "training.learning_rate.warmup=7",
-                "model={layers: 2, width: 8, heads: 2, ffn: 16, vocabulary: 32}",
+                "model={layers: 2, width: 8, heads: 2, ffn: 16}",
                 "model.tied=true", "checkpoint.keep=9",
             ])
         #expect(config.training.steps == 1000)
