@@ -77,7 +77,7 @@ let package = Package(
         tests("EPASArray", []),
         tests("EPASConfig", []),
         tests("EPASTokenizer", []),
-        tests("EPASData", ["EPASArray", "EPASTokenizer"]),
+        tests("EPASData", ["CZstd", "EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
         tests("EPASRuntime", ["EPASArray", collections]),
         tests("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph", "EPASRuntime", "EPASTesting"]),
