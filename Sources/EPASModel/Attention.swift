@@ -39,7 +39,7 @@ struct Attention {
     /// Mixes the values by the probabilities and projects the result back, [B, T, D].
     func callAsFunction(_ activations: AttentionActivations) -> Tensor {
         let (B, K, G, T, S) = five(activations.probabilities.dimensions)
-        let H = headDimension
+        let width = headDimension
         // [B, K, G·T, S] · [B, K, S, H]: the queries of a group share one product with its values.
         let mixed = activations.probabilities.reshaped([B, K, G * T, S]).dot(
             activations.value.transposed([0, 2, 1, 3]), contracting: ([3], [2]),
@@ -86,7 +86,8 @@ struct RotaryAngles {
         let shape = Shape(.float64, [sequence, half])
         let angles =
             graph.iota(shape, along: 0)
-            * graph.constant(HostArray(frequencies, [half])).broadcast(to: shape.dimensions, along: [1])
+            * graph.constant(HostArray(frequencies, [half])).broadcast(
+                to: shape.dimensions, along: [1])
         cosine = cos(angles).converted(to: .float32)
         sine = sin(angles).converted(to: .float32)
     }
