@@ -79,7 +79,7 @@ let package = Package(
         tests("EPASArray", []),
         tests("EPASConfig", []),
         tests("EPASTokenizer", []),
-        tests("EPASData", ["EPASArray", "EPASTokenizer"]),
+        tests("EPASData", ["CZstd", "EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
         tests("EPASRuntime", ["EPASArray", "CPJRT", collections]),
         tests(

@@ -37,7 +37,9 @@ package struct HostArray: Sendable {
     /// Wraps memory that `owner` keeps alive and nobody writes to.
     ///
     /// - Precondition: `bytes` holds exactly the shape's bytes. They need not be aligned.
-    package init(_ shape: Shape, borrowing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable) {
+    package init(
+        _ shape: Shape, borrowing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable
+    ) {
         precondition(bytes.count == shape.byteCount, "\(bytes.count) bytes do not fill \(shape)")
         self.shape = shape
         storage = HostStorage(bytes, owner: owner)

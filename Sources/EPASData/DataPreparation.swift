@@ -51,6 +51,7 @@ package struct DataPreparation: Sendable {
     ///     abandoned.
     ///   - report: Called with the progress after each few megabytes.
     /// - Throws: ``DataError`` or `TokenizerError`; nothing is left behind.
+    @discardableResult
     package func run(
         folder opened: (OutputFolder) -> Void = { _ in },
         report: (PreparationProgress) -> Void = { _ in }

@@ -25,6 +25,7 @@ struct DocumentPass {
         var progress = PreparationProgress(phase: phase)
         progress.totalFileBytes = files.reduce(0) { $0 + $1.size }
         let field = preparation.textField
+        let start = ContinuousClock.now
         while true {
             let batch = reader.nextBatch(bytes: Self.batchBytes)
             if batch.isEmpty { return }
@@ -51,6 +52,7 @@ struct DocumentPass {
                 }
             }
             progress.fileBytes = reader.bytesRead
+            progress.seconds = (ContinuousClock.now - start) / .seconds(1)
             report(progress)
         }
     }

@@ -38,32 +38,41 @@ struct Attention {
 
     /// Mixes the values by the probabilities and projects the result back, [B, T, D].
     func callAsFunction(_ activations: AttentionActivations) -> Tensor {
-        let (B, K, G, T, S) = five(activations.probabilities.dimensions)
-        let H = headDimension
-        // [B, K, G·T, S] · [B, K, S, H]: the queries of a group share one product with its values.
-        let mixed = activations.probabilities.reshaped([B, K, G * T, S]).dot(
-            activations.value.transposed([0, 2, 1, 3]), contracting: ([3], [2]),
-            batching: ([0, 1], [0, 1]), accumulating: .float32
-        ).converted(to: activations.value.elementType)
-        let joined = mixed.reshaped([B, K * G, T, H]).transposed([0, 2, 1, 3])
-        return output(joined.reshaped([B, T, K * G * H]))
+        let sizes = activations.probabilities.dimensions
+        let (batch, group, length, source) = (sizes[0], sizes[2], sizes[3], sizes[4])
+        // [B, K, G·T, T] · [B, K, T, H]: the queries of a group share one product with its values.
+        let mixed = activations.probabilities
+            .reshaped([batch, keyValueHeads, group * length, source])
+            .dot(
+                activations.value.transposed([0, 2, 1, 3]), contracting: ([3], [2]),
+                batching: ([0, 1], [0, 1]), accumulating: .float32
+            )
+            .converted(to: activations.value.elementType)
+        let joined = mixed.reshaped([batch, heads, length, headDimension])
+            .transposed([0, 2, 1, 3])
+        return output(joined.reshaped([batch, length, heads * headDimension]))
     }
 
     /// softmax(q kᵀ / √H) under the causal mask, in float32, returned in the inputs' type.
     private func probabilities(query: Tensor, key: Tensor) -> Tensor {
-        let (B, T, S) = (query.dimensions[0], query.dimensions[1], key.dimensions[1])
-        let (K, G, H) = (keyValueHeads, heads / keyValueHeads, headDimension)
-        let products = query.transposed([0, 2, 1, 3]).reshaped([B, K, G * T, H]).dot(
-            key.transposed([0, 2, 1, 3]), contracting: ([3], [3]), batching: ([0, 1], [0, 1]),
-            accumulating: .float32)
-        let scores = products.reshaped([B, K, G, T, S]) * (1 / Double(H).squareRoot())
-        let square = Shape(.int32, [T, S])
+        let (batch, length) = (query.dimensions[0], query.dimensions[1])
+        let group = heads / keyValueHeads
+        let products = query.transposed([0, 2, 1, 3])
+            .reshaped([batch, keyValueHeads, group * length, headDimension])
+            .dot(
+                key.transposed([0, 2, 1, 3]), contracting: ([3], [3]),
+                batching: ([0, 1], [0, 1]), accumulating: .float32
+            )
+            .reshaped([batch, keyValueHeads, group, length, length])
+        let scores = products * (1 / Double(headDimension).squareRoot())
         let graph = query.graph
+        let square = Shape(.int32, [length, length])
         let visible = graph.iota(square, along: 1)
             .compared(.lessOrEqual, to: graph.iota(square, along: 0))
-            .broadcast(to: [B, K, G, T, S], along: [3, 4])
+            .broadcast(to: scores.dimensions, along: [3, 4])
         let hidden = graph.constant(-Double.infinity, scores.shape)
-        return softmax(select(visible, scores, hidden)).converted(to: query.elementType)
+        return softmax(select(visible, scores, hidden), over: 4)
+            .converted(to: query.elementType)
     }
 
     /// [B, T, n·H] → [B, T, n, H].
@@ -86,7 +95,8 @@ struct RotaryAngles {
         let shape = Shape(.float64, [sequence, half])
         let angles =
             graph.iota(shape, along: 0)
-            * graph.constant(HostArray(frequencies, [half])).broadcast(to: shape.dimensions, along: [1])
+            * graph.constant(HostArray(frequencies, [half])).broadcast(
+                to: shape.dimensions, along: [1])
         cosine = cos(angles).converted(to: .float32)
         sine = sin(angles).converted(to: .float32)
     }
@@ -103,6 +113,3 @@ struct RotaryAngles {
             .converted(to: x.elementType)
     }
 }
-
-/// Names five dimensions at once.
-private func five(_ d: [Int]) -> (Int, Int, Int, Int, Int) { (d[0], d[1], d[2], d[3], d[4]) }

@@ -49,13 +49,3 @@ struct FeedForward {
         return down(inner.converted(to: x.elementType))
     }
 }
-
-/// softmax over the last axis.
-func softmax(_ x: Tensor) -> Tensor {
-    let last = x.shape.rank - 1
-    let kept = Array(0..<last)
-    // The maximum only keeps exp in range: the result does not depend on it.
-    let top = x.max(over: [last]).stopGradient()
-    let weights = exp(x - top.broadcast(to: x.dimensions, along: kept))
-    return weights / weights.sum(over: [last]).broadcast(to: x.dimensions, along: kept)
-}

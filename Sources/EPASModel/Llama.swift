@@ -97,13 +97,14 @@ package struct Llama {
 ///   - logits: float32 [.., V].
 ///   - targets: int32 [..], each below V.
 package func crossEntropy(logits: Tensor, targets: Tensor) -> Tensor {
-    let last = logits.shape.rank - 1
+    let last = logits.rank - 1
     let kept = Array(0..<last)
-    let top = logits.max(over: [last]).stopGradient()
-    let shifted = logits - top.broadcast(to: logits.dimensions, along: kept)
+    // Both terms are taken relative to the largest logit: neither overflow nor cancellation.
+    let largest = logits.max(over: [last]).stopGradient()
+    let shifted = logits - largest.broadcast(to: logits.dimensions, along: kept)
     let classes = logits.graph.iota(logits.shape.with(.int32), along: last)
     let chosen = classes.compared(
         .equal, to: targets.broadcast(to: logits.dimensions, along: kept))
-    let zeros = logits.graph.constant(0, logits.shape)
-    return log(exp(shifted).sum(over: [last])) - select(chosen, shifted, zeros).sum(over: [last])
+    let target = select(chosen, shifted, shifted.filled(with: 0)).sum(over: [last])
+    return log(exp(shifted).sum(over: [last])) - target
 }

@@ -8,7 +8,8 @@ extension ModelConfig {
     /// Creates the shape of that name, or `nil` if there is none.
     package init?(preset name: String) {
         // 1.1b has TinyLlama's shape, 7b LLaMA's.
-        let shape: (layers: Int, width: Int, heads: Int, keyValueHeads: Int, ffn: Int, vocabulary: Int)
+        let shape:
+            (layers: Int, width: Int, heads: Int, keyValueHeads: Int, ffn: Int, vocabulary: Int)
         switch name {
         case "tiny": shape = (4, 64, 4, 2, 160, 256)
         case "10m": shape = (8, 256, 8, 4, 704, 8192)

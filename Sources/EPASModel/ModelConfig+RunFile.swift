@@ -54,7 +54,8 @@ extension ModelConfig {
             throw ConfigError(
                 "model.vocabulary",
                 "\(self.vocabulary) tokens cannot hold the data's vocabulary of \(vocabulary)",
-                remedy: "Use at least \(vocabulary), or prepare the data with the model's tokenizer.")
+                remedy:
+                    "Use at least \(vocabulary), or prepare the data with the model's tokenizer.")
         }
     }
 }

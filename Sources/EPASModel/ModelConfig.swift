@@ -48,7 +48,8 @@ package struct ModelConfig: Hashable, Sendable {
             ("vocabulary", vocabulary), ("maximum sequence", maximumSequence),
         ] {
             check(
-                (1...Self.largestDimension).contains(value) || name == "maximum sequence" && value > 0,
+                (1...Self.largestDimension).contains(value)
+                    || name == "maximum sequence" && value > 0,
                 "\(name) is \(value), outside 1 to \(Self.largestDimension)")
         }
         if heads > 0, keyValueHeads > 0 {
@@ -60,7 +61,8 @@ package struct ModelConfig: Hashable, Sendable {
         if headDimension == 0, heads > 0 {
             check(
                 width.isMultiple(of: heads),
-                "width \(width) is not a multiple of \(heads) heads, and no head dimension is given")
+                "width \(width) is not a multiple of \(heads) heads, and no head dimension is given"
+            )
             headDimension = width / heads
         }
         check(

@@ -72,9 +72,10 @@ extension ModelConfig {
             case .queryKey, .scores: [.query, .key]
             case .keyValue: [.key, .value]
             }
-        return Set(plan.sources.keys.flatMap { layer in
-            projections.map { Self.projection($0, layer: layer) }
-        })
+        return Set(
+            plan.sources.keys.flatMap { layer in
+                projections.map { Self.projection($0, layer: layer) }
+            })
     }
 
     /// Number of scalars in all parameters.

@@ -55,7 +55,8 @@ extension SharingPlan {
     /// Reads several plans that differ in their length: `qk:0,2,4`, `qk:2` or one map.
     ///
     /// - Throws: ``ConfigError`` as ``init(parsing:layers:)``.
-    package static func list(parsing text: String, layers: Int) throws(ConfigError) -> [SharingPlan] {
+    package static func list(parsing text: String, layers: Int) throws(ConfigError) -> [SharingPlan]
+    {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         if parts.count == 2, !parts[1].contains("<") {
             var plans: [SharingPlan] = []

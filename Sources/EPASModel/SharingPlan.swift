@@ -30,19 +30,23 @@ package struct SharingPlan: Hashable, Sendable {
         for (layer, source) in sources.sorted(by: { $0.key < $1.key }) {
             guard (0..<layers).contains(layer), (0..<layers).contains(source) else {
                 throw ConfigError(
-                    "sharing", "\(layer)<\(source) names a layer that a model of \(layers) layers lacks",
+                    "sharing",
+                    "\(layer)<\(source) names a layer that a model of \(layers) layers lacks",
                     remedy: "Use layers 0 to \(layers - 1).")
             }
             guard source < layer else {
                 throw ConfigError(
-                    "sharing", "layer \(layer) cannot reuse layer \(source), which does not come before it",
+                    "sharing",
+                    "layer \(layer) cannot reuse layer \(source), which does not come before it",
                     remedy: "Name a shallower source layer.")
             }
             if let next = sources[source] {
                 throw ConfigError(
                     "sharing",
                     "layer \(layer) cannot reuse layer \(source), which itself reuses layer \(next)",
-                    remedy: "Name a source that computes its own activations, such as \(layer)<\(next).")
+                    remedy:
+                        "Name a source that computes its own activations, such as \(layer)<\(next)."
+                )
             }
         }
         self.init(unchecked: kind, sources: sources)
@@ -53,7 +57,10 @@ package struct SharingPlan: Hashable, Sendable {
     package init(_ kind: SharingKind, sharing shared: Set<Int>, layers: Int) throws(ConfigError) {
         var sources: [Int: Int] = [:]
         for layer in shared {
-            guard let source = stride(from: layer - 1, through: 0, by: -1).first(where: { !shared.contains($0) })
+            guard
+                let source = stride(from: layer - 1, through: 0, by: -1).first(where: {
+                    !shared.contains($0)
+                })
             else {
                 throw ConfigError(
                     "sharing", "layer \(layer) has no computing layer before it to share from",

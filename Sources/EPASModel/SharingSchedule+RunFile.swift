@@ -54,7 +54,8 @@ extension SharingSchedule {
         }
         guard count.isMultiple(of: regions) else {
             throw ConfigError(
-                "sharing.regions", "\(count) target layers do not split into \(regions) equal regions",
+                "sharing.regions",
+                "\(count) target layers do not split into \(regions) equal regions",
                 remedy: "Use a divisor of \(count).")
         }
         // Each region needs a computing layer before it; layer 0 is never in one.

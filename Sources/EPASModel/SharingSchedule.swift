@@ -83,7 +83,8 @@ package struct SharingSchedule: Hashable, Sendable {
         }
         guard interval >= 1 else {
             throw ConfigError(
-                "sharing.interval", "\(interval) is not a number of steps", remedy: "Use 1 or more.")
+                "sharing.interval", "\(interval) is not a number of steps", remedy: "Use 1 or more."
+            )
         }
         guard (firstSwitch ?? interval) >= 0 else {
             throw ConfigError(
@@ -132,7 +133,8 @@ package struct SharingSchedule: Hashable, Sendable {
     ///
     /// - Parameter count: 0 to the number of target layers.
     package func plan(sharing count: Int) -> SharingPlan {
-        precondition((0...target.count).contains(count), "\(count) of \(target.count) target layers")
+        precondition(
+            (0...target.count).contains(count), "\(count) of \(target.count) target layers")
         let shared = target.suffix(count)
         do throws(ConfigError) {
             if let sources {

@@ -49,28 +49,29 @@ struct CUDALibraries: Sendable {
                     "Install it with `pip install jax-cuda13-pjrt 'jax-cuda13-plugin[with-cuda]'`"
                     + ", or set runtime.plugin to the plugin's path.")
         }
-        return PluginLocation(path: path, prepare: { try prepare() })
+        return PluginLocation(path: path, prepare: { prepare() })
     }
 
     /// Loads the libraries and tells XLA where CUDA's tools are. Runs before the plugin is loaded.
     ///
     /// A library that is in none of the folders is left to the dynamic linker, which may find the
     /// system's own.
-    func prepare() throws {
+    ///
+    /// - Returns: Why libraries that are there could not be loaded. The plugin may do without.
+    func prepare() -> [String] {
+        var problems: [String] = []
         for library in Self.libraries {
             guard let path = existing("nvidia/\(library)") else { continue }
-            // Global symbols: the libraries find each other.
-            guard dlopen(path, RTLD_NOW | RTLD_GLOBAL) != nil else {
-                let reason = dlerror().map { String(cString: $0) } ?? "unknown reason"
-                throw PluginError.cannotOpen(path: path, reason: reason)
+            if dlopen(path, RTLD_NOW | RTLD_LOCAL) == nil, let reason = dlerror() {
+                problems.append(String(cString: reason))
             }
         }
         // ptxas and libdevice.
-        guard let tools = existing("nvidia/cu13") else { return }
         let flags = ProcessInfo.processInfo.environment["XLA_FLAGS"] ?? ""
-        if !flags.contains("xla_gpu_cuda_data_dir") {
+        if let tools = existing("nvidia/cu13"), !flags.contains("xla_gpu_cuda_data_dir") {
             setenv("XLA_FLAGS", "\(flags) --xla_gpu_cuda_data_dir=\(tools)", 1)
         }
+        return problems
     }
 
     private func existing(_ relative: String) -> String? {

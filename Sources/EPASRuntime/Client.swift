@@ -22,26 +22,20 @@ package final class Client: Sendable {
     // The C interface's objects are opaque and guarded by the plugin itself.
     nonisolated(unsafe) let handle: OpaquePointer
 
-    // The plugin reads its thread count from the environment while a client is made.
-    private static let creation = Mutex(())
-
     /// Opens the plugin's devices.
     ///
     /// - Throws: ``RuntimeError`` for an option out of range, ``PJRTError`` with the plugin's
     ///   reason, such as a missing driver.
     package init(_ plugin: Plugin, options: ClientOptions = .init()) throws {
         try options.check()
-        let threads =
-            options.threads > 0 ? options.threads : ProcessInfo.processInfo.activeProcessorCount
-        let handle = try Self.creation.withLock { _ in
-            setenv("PJRT_NPROC", "\(threads)", 1)
-            return try withNamedValues(options.namedValues(family: plugin.family)) { values in
+        let (handle, threads) = try ThreadCount.withEnvironment(options.threads) { threads in
+            try withNamedValues(options.namedValues(family: plugin.family)) { values in
                 var arguments = PJRT_Client_Create_Args.sized()
                 arguments.create_options = values.baseAddress
                 arguments.num_options = values.count
                 try plugin.call(
                     "PJRT_Client_Create", plugin.api.PJRT_Client_Create, &arguments)
-                return arguments.client!
+                return (arguments.client!, threads)
             }
         }
         self.plugin = plugin
@@ -102,5 +96,30 @@ package final class Client: Sendable {
 
     func event(owning handle: OpaquePointer) -> Event {
         Event(owning: handle, plugin: plugin, live: liveObjects)
+    }
+}
+
+/// The number of threads, which XLA's CPU client reads from the environment while it is made.
+private enum ThreadCount {
+    private static let variable = "PJRT_NPROC"
+    private static let lock = Mutex(())
+
+    /// Calls `body` with the number of threads, also in the environment, which is put back.
+    ///
+    /// - Parameter wanted: The number; 0 stands for the environment's, else one per core.
+    static func withEnvironment<Result>(
+        _ wanted: Int, _ body: (Int) throws -> Result
+    ) rethrows -> Result {
+        try lock.withLock { _ in
+            let process = ProcessInfo.processInfo
+            let before = process.environment[variable]
+            let inherited = before.flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+            let threads = wanted > 0 ? wanted : inherited ?? process.activeProcessorCount
+            setenv(variable, "\(threads)", 1)
+            defer {
+                if let before { setenv(variable, before, 1) } else { unsetenv(variable) }
+            }
+            return try body(threads)
+        }
     }
 }

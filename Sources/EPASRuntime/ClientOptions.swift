@@ -1,6 +1,7 @@
 /// How a client uses its devices. What does not apply to the plugin is not passed to it.
 package struct ClientOptions: Hashable, Sendable {
-    /// Threads for computation on the CPU; 0 means one per core.
+    /// Threads for computation on the CPU; 0 means what `PJRT_NPROC` says in the environment, else
+    /// one per core.
     package var threads: Int
     /// How many devices the CPU appears as; they share its threads.
     package var cpuDevices: Int

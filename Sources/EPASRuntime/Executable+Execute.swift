@@ -7,8 +7,9 @@ extension Executable {
     ///
     /// The program's arguments are the donated buffers, then the borrowed ones, then the host
     /// arrays, which are uploaded for this call. A donated buffer's memory becomes the result
-    /// that the program names for it. What goes wrong while the program runs is thrown when a
-    /// result is read or waited for, also by way of later programs that took it as an argument.
+    /// that the program names for it; a parameter that takes its argument's memory gets a copy of
+    /// a borrowed one. What goes wrong while the program runs is thrown when a result is read or
+    /// waited for, also by way of later programs that took it as an argument.
     ///
     /// - Throws: ``RuntimeError`` if the arguments do not fit the program, else ``PJRTError``.
     ///   The donated buffers are gone in either case.
@@ -18,8 +19,10 @@ extension Executable {
         inputs: [HostArray] = []
     ) throws -> UniqueArray<DeviceBuffer> {
         var given: [Shape] = []
-        for index in donated.indices { given.append(donated[index].shape) }
-        for index in borrowed.indices { given.append(borrowed[index].shape) }
+        for index in donated.indices { given.append(try shape(of: donated[index], at: index)) }
+        for index in borrowed.indices {
+            given.append(try shape(of: borrowed[index], at: donated.count + index))
+        }
         try check(given + inputs.map(\.shape))
 
         var uploaded = UniqueArray<DeviceBuffer>(minimumCapacity: inputs.count)
@@ -30,7 +33,14 @@ extension Executable {
         for index in donated.indices { arguments.append(donated[index].handle) }
         for index in borrowed.indices { arguments.append(borrowed[index].handle) }
         for index in uploaded.indices { arguments.append(uploaded[index].handle) }
-        let handles = try start(arguments)
+        // What is only lent must survive also where the program would take it.
+        let lent = donated.count..<(donated.count + borrowed.count)
+        // The handles do not keep their owners alive.
+        let handles = try withExtendedLifetime(donated) {
+            try withExtendedLifetime(uploaded) {
+                try start(arguments, keeping: lent.map(Int64.init))
+            }
+        }
 
         var results = UniqueArray<DeviceBuffer>(minimumCapacity: handles.count)
         for (index, handle) in handles.enumerated() {
@@ -68,6 +78,14 @@ extension Executable {
         return arrays
     }
 
+    /// The buffer's shape; refuses a buffer of another client, whose memory is not ours to use.
+    private func shape(
+        of buffer: borrowing DeviceBuffer, at index: Int
+    ) throws(RuntimeError) -> Shape {
+        guard buffer.client === client else { throw .foreignBuffer(index: index) }
+        return buffer.shape
+    }
+
     /// Compares the arguments with the parameters: of a wrong shape the plugin would only notice
     /// a wrong size.
     private func check(_ given: [Shape]) throws(RuntimeError) {
@@ -81,30 +99,38 @@ extension Executable {
     }
 
     /// Calls the C function; returns one handle per result, which the caller then owns.
-    private func start(_ arguments: [OpaquePointer?]) throws -> [OpaquePointer] {
+    ///
+    /// - Parameter kept: Indices of arguments whose memory the program may not take.
+    private func start(
+        _ arguments: [OpaquePointer?], keeping kept: [Int64]
+    ) throws -> [OpaquePointer] {
         var results = [OpaquePointer?](repeating: nil, count: resultCount)
         var completion: OpaquePointer?
         try arguments.withUnsafeBufferPointer { arguments in
             try results.withUnsafeMutableBufferPointer { results in
-                // One list per device, and there is one device.
-                var argumentList: UnsafePointer<OpaquePointer?>? = arguments.baseAddress
-                var resultList: UnsafeMutablePointer<OpaquePointer?>? = results.baseAddress
-                var options = PJRT_ExecuteOptions.sized()
-                try withUnsafeMutablePointer(to: &options) { options in
-                    try withUnsafePointer(to: &argumentList) { argumentLists in
-                        try withUnsafePointer(to: &resultList) { resultLists in
-                            try withUnsafeMutablePointer(to: &completion) { completion in
-                                var call = PJRT_LoadedExecutable_Execute_Args.sized()
-                                call.executable = handle
-                                call.options = options
-                                call.argument_lists = argumentLists
-                                call.num_devices = 1
-                                call.num_args = arguments.count
-                                call.output_lists = resultLists
-                                call.device_complete_events = completion
-                                try client.call(
-                                    "PJRT_LoadedExecutable_Execute",
-                                    client.plugin.api.PJRT_LoadedExecutable_Execute, &call)
+                try kept.withUnsafeBufferPointer { kept in
+                    // One list per device, and there is one device.
+                    var argumentList: UnsafePointer<OpaquePointer?>? = arguments.baseAddress
+                    var resultList: UnsafeMutablePointer<OpaquePointer?>? = results.baseAddress
+                    var options = PJRT_ExecuteOptions.sized()
+                    options.non_donatable_input_indices = kept.baseAddress
+                    options.num_non_donatable_input_indices = kept.count
+                    try withUnsafeMutablePointer(to: &options) { options in
+                        try withUnsafePointer(to: &argumentList) { argumentLists in
+                            try withUnsafePointer(to: &resultList) { resultLists in
+                                try withUnsafeMutablePointer(to: &completion) { completion in
+                                    var call = PJRT_LoadedExecutable_Execute_Args.sized()
+                                    call.executable = handle
+                                    call.options = options
+                                    call.argument_lists = argumentLists
+                                    call.num_devices = 1
+                                    call.num_args = arguments.count
+                                    call.output_lists = resultLists
+                                    call.device_complete_events = completion
+                                    try client.call(
+                                        "PJRT_LoadedExecutable_Execute",
+                                        client.plugin.api.PJRT_LoadedExecutable_Execute, &call)
+                                }
                             }
                         }
                     }

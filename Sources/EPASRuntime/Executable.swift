@@ -46,35 +46,40 @@ package final class Executable: Sendable {
 
     private static func parameters(
         of description: OpaquePointer, _ plugin: Plugin
-    ) throws -> [Shape]? {
+    ) throws(PJRTError) -> [Shape]? {
         var program = PJRT_Program.sized()
-        return try withUnsafeMutablePointer(to: &program) { program in
+        do throws(PJRTError) {
+            // Without memory to write to, the call states the size.
+            try fill(&program, from: description, plugin)
+            let size = program.code_size
+            let bytes = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: max(size, 1), alignment: 1)
+            defer { bytes.deallocate() }
+            program.code = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            try fill(&program, from: description, plugin)
+            let format = String(
+                decoding: UnsafeRawBufferPointer(start: program.format, count: program.format_size),
+                as: UTF8.self)
+            return ProgramSignature.parameters(
+                of: UnsafeRawBufferPointer(rebasing: bytes[..<min(program.code_size, size)]),
+                format: format)
+        } catch {
+            guard error.code == .unimplemented else { throw error }
+            return nil
+        }
+    }
+
+    /// Asks for the compiler's form of the program.
+    private static func fill(
+        _ program: inout PJRT_Program, from description: OpaquePointer, _ plugin: Plugin
+    ) throws(PJRTError) {
+        try withUnsafeMutablePointer(to: &program) { program throws(PJRTError) in
             var arguments = PJRT_Executable_OptimizedProgram_Args.sized()
             arguments.executable = description
             arguments.program = program
-            func call() throws(PJRTError) {
-                try plugin.call(
-                    "PJRT_Executable_OptimizedProgram",
-                    plugin.api.PJRT_Executable_OptimizedProgram, &arguments)
-            }
-            do throws(PJRTError) {
-                // The first call states the size, the second fills the memory.
-                try call()
-                let bytes = UnsafeMutableRawBufferPointer.allocate(
-                    byteCount: max(program.pointee.code_size, 1), alignment: 1)
-                defer { bytes.deallocate() }
-                program.pointee.code = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-                try call()
-                let format = String(
-                    decoding: UnsafeRawBufferPointer(
-                        start: program.pointee.format, count: program.pointee.format_size),
-                    as: UTF8.self)
-                let size = min(program.pointee.code_size, bytes.count)
-                return ProgramSignature.parameters(
-                    of: UnsafeRawBufferPointer(rebasing: bytes[..<size]), format: format)
-            } catch  where error.code == .unimplemented {
-                return nil
-            }
+            try plugin.call(
+                "PJRT_Executable_OptimizedProgram",
+                plugin.api.PJRT_Executable_OptimizedProgram, &arguments)
         }
     }
 

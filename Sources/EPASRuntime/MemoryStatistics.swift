@@ -29,6 +29,15 @@ extension Device {
     }
 }
 
+extension Client {
+    /// The most memory that was in use at once, in bytes, to report after a run: the busiest
+    /// device's, or where the plugin does not keep count the process's.
+    package func peakMemoryBytes() throws -> Int? {
+        let peaks = try devices.compactMap { try $0.memoryStatistics()?.peak }
+        return peaks.max() ?? ProcessMemory.peakResidentBytes
+    }
+}
+
 /// The device memory that one run of a program needs, in bytes, as the compiler planned it.
 package struct ProgramMemory: Hashable, Sendable {
     package let arguments: Int

@@ -37,49 +37,66 @@ func withNamedValues<Result>(
     _ values: [(name: String, value: NamedValue)],
     _ body: (UnsafeBufferPointer<PJRT_NamedValue>) throws -> Result
 ) rethrows -> Result {
-    // The texts and lists live in memory of their own until `body` returns.
-    var texts: [UnsafeMutableBufferPointer<CChar>] = []
-    var lists: [UnsafeMutableBufferPointer<Int64>] = []
-    defer {
-        texts.forEach { $0.deallocate() }
-        lists.forEach { $0.deallocate() }
+    let list = NamedValueList(values)
+    return try withExtendedLifetime(list) {
+        try list.entries.withUnsafeBufferPointer(body)
     }
-    func copy(_ text: String) -> UnsafeMutableBufferPointer<CChar> {
-        let bytes = UnsafeMutableBufferPointer<CChar>.allocate(capacity: text.utf8.count + 1)
-        _ = bytes.initialize(from: text.utf8.map { CChar(bitPattern: $0) } + [0])
+}
+
+/// Named values in C form, with the memory that they point to.
+private final class NamedValueList {
+    private(set) var entries: [PJRT_NamedValue] = []
+    private var texts: [UnsafeMutableBufferPointer<CChar>] = []
+    private var lists: [UnsafeMutableBufferPointer<Int64>] = []
+
+    init(_ values: [(name: String, value: NamedValue)]) {
+        for (name, value) in values {
+            var entry = PJRT_NamedValue.sized()
+            let text = copy(name)
+            entry.name = UnsafePointer(text.baseAddress)
+            entry.name_size = text.count
+            entry.value_size = 1
+            switch value {
+            case .text(let value):
+                let text = copy(value)
+                entry.type = PJRT_NamedValue_kString
+                entry.string_value = UnsafePointer(text.baseAddress)
+                entry.value_size = text.count
+            case .integer(let value):
+                entry.type = PJRT_NamedValue_kInt64
+                entry.int64_value = value
+            case .integers(let value):
+                let list = copy(value)
+                entry.type = PJRT_NamedValue_kInt64List
+                entry.int64_array_value = UnsafePointer(list.baseAddress)
+                entry.value_size = list.count
+            case .real(let value):
+                entry.type = PJRT_NamedValue_kFloat
+                entry.float_value = value
+            case .flag(let value):
+                entry.type = PJRT_NamedValue_kBool
+                entry.bool_value = value
+            }
+            entries.append(entry)
+        }
+    }
+
+    deinit {
+        for text in texts { text.deallocate() }
+        for list in lists { list.deallocate() }
+    }
+
+    private func copy(_ text: String) -> UnsafeMutableBufferPointer<CChar> {
+        let bytes = UnsafeMutableBufferPointer<CChar>.allocate(capacity: text.utf8.count)
+        _ = bytes.initialize(from: text.utf8.map { CChar(bitPattern: $0) })
         texts.append(bytes)
         return bytes
     }
-    let entries = values.map { name, value in
-        var entry = PJRT_NamedValue.sized()
-        let bytes = copy(name)
-        entry.name = UnsafePointer(bytes.baseAddress)
-        entry.name_size = bytes.count - 1
-        entry.value_size = 1
-        switch value {
-        case .text(let text):
-            let bytes = copy(text)
-            entry.type = PJRT_NamedValue_kString
-            entry.string_value = UnsafePointer(bytes.baseAddress)
-            entry.value_size = bytes.count - 1
-        case .integer(let integer):
-            entry.type = PJRT_NamedValue_kInt64
-            entry.int64_value = integer
-        case .integers(let integers):
-            let list = UnsafeMutableBufferPointer<Int64>.allocate(capacity: integers.count)
-            _ = list.initialize(from: integers)
-            lists.append(list)
-            entry.type = PJRT_NamedValue_kInt64List
-            entry.int64_array_value = UnsafePointer(list.baseAddress)
-            entry.value_size = integers.count
-        case .real(let real):
-            entry.type = PJRT_NamedValue_kFloat
-            entry.float_value = real
-        case .flag(let flag):
-            entry.type = PJRT_NamedValue_kBool
-            entry.bool_value = flag
-        }
-        return entry
+
+    private func copy(_ integers: [Int64]) -> UnsafeMutableBufferPointer<Int64> {
+        let list = UnsafeMutableBufferPointer<Int64>.allocate(capacity: integers.count)
+        _ = list.initialize(from: integers)
+        lists.append(list)
+        return list
     }
-    return try entries.withUnsafeBufferPointer(body)
 }

@@ -30,10 +30,15 @@ package final class Plugin: Sendable {
         return try loaded.withLock { loaded in
             if let plugin = loaded[path] { return plugin }
             PluginLog.prepare()
-            try location.prepare()
-            let plugin = try Plugin(path: path)
-            loaded[path] = plugin
-            return plugin
+            let problems = location.prepare()
+            do {
+                let plugin = try Plugin(path: path)
+                loaded[path] = plugin
+                return plugin
+            } catch PluginError.cannotOpen(let path, let reason) {
+                throw PluginError.cannotOpen(
+                    path: path, reason: ([reason] + problems).joined(separator: "; "))
+            }
         }
     }
 

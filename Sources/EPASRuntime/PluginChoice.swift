@@ -46,7 +46,8 @@ extension PluginChoice: CustomStringConvertible {
 /// A plugin's file, and what must happen before it is loaded.
 struct PluginLocation {
     let path: String
-    var prepare: @Sendable () throws -> Void = {}
+    /// Returns what went wrong and may matter, should the plugin not load.
+    var prepare: @Sendable () -> [String] = { [] }
 }
 
 extension PluginChoice {
@@ -72,7 +73,7 @@ extension PluginChoice {
                 .deletingLastPathComponent().deletingLastPathComponent()
                 .deletingLastPathComponent().path
             let libraries = CUDALibraries(folders: [packages])
-            return PluginLocation(path: path, prepare: { try libraries.prepare() })
+            return PluginLocation(path: path, prepare: { libraries.prepare() })
         }
     }
 

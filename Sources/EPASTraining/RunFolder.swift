@@ -43,7 +43,8 @@ struct RunIdentity: Hashable, Codable {
         let model = setup.model
         parts = [
             "data": dataFingerprint,
-            "model": "\(model.layers) layers, width \(model.width), heads \(model.heads)/\(model.keyValueHeads)"
+            "model":
+                "\(model.layers) layers, width \(model.width), heads \(model.heads)/\(model.keyValueHeads)"
                 + " of \(model.headDimension), ffn \(model.feedForward), vocabulary \(model.vocabulary)"
                 + ", rope_theta \(model.ropeTheta), norm_epsilon \(model.normEpsilon)"
                 + ", tied \(model.tiedEmbeddings)",

@@ -39,7 +39,7 @@ extension Trainer {
         return try Trainer(
             setup, folder: folder, identity: identity, resuming: start, training: training,
             validation: validation,
-            tokenizerFiles: try loadTokenizer(at: training.tokenizerDirectory).files,
+            tokenizer: try loadTokenizer(at: training.tokenizerDirectory),
             client: client, cache: cache, initialParameter: source, interruption: interruption,
             report: report)
     }

@@ -26,16 +26,19 @@ extension Trainer {
                     ($0.element, $0.offset * parameters.count + offset)
                 }
             })
+        var description = HuggingFaceConfig(setup.model, sharing: setup.schedule)
+        description.elementType = .float32
+        description.beginningOfSequence = tokenizer.beginningOfSequence.map(Int.init)
+        description.endOfSequence = tokenizer.endOfSequence.map { [Int($0)] } ?? []
         let next = setup.schedule.plan(atStep: progress.step + 1)
         let url = try folder.checkpoints.save(
             step: progress.step, keep: setup.config.checkpoint.keep
         ) { draft in
-            try draft.write(
-                HuggingFaceConfig.fileName, HuggingFaceConfig(setup.model, sharing: setup.schedule))
+            try draft.write(HuggingFaceConfig.fileName, description)
             try draft.writeTensors(
                 "model.safetensors", Dictionary(uniqueKeysWithValues: shapes)
             ) { name in try state.parameters[index[name]!].hostArray() }
-            for file in tokenizerFiles { try draft.write(file.name, file.contents) }
+            for file in tokenizer.files { try draft.write(file.name, file.contents) }
             try draft.writeTensors(
                 "optimizer.safetensors", Dictionary(uniqueKeysWithValues: moments)
             ) { name in try state.moments[momentIndex[name]!].hostArray() }

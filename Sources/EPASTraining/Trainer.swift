@@ -20,7 +20,7 @@ package final class Trainer {
     let setup: RunSetup
     let folder: RunFolder
     let identity: RunIdentity
-    let tokenizerFiles: [TokenizerFile]
+    let tokenizer: any Tokenizer
     let metrics: MetricsLog
     let report: (TrainingEvent) -> Void
     private(set) var state: TrainingState
@@ -41,7 +41,7 @@ package final class Trainer {
     ///   - interruption: Asked between any two device calls; a signal's number saves and ends.
     init(
         _ setup: RunSetup, folder: RunFolder, identity: RunIdentity, resuming start: ResumePoint?,
-        training: TokenDataset, validation: [TokenBatch], tokenizerFiles: [TokenizerFile],
+        training: TokenDataset, validation: [TokenBatch], tokenizer: any Tokenizer,
         client: Client, cache: ExecutableCache?,
         initialParameter: (ParameterSpecification) throws -> HostArray,
         interruption: @escaping () -> Int32?, report: @escaping (TrainingEvent) -> Void
@@ -49,7 +49,7 @@ package final class Trainer {
         self.setup = setup
         self.folder = folder
         self.identity = identity
-        self.tokenizerFiles = tokenizerFiles
+        self.tokenizer = tokenizer
         self.report = report
         self.interruption = interruption
         self.validation = validation.map(\.tokens)

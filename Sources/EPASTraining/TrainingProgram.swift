@@ -45,7 +45,8 @@ package struct TrainingProgram: Sendable {
     /// Parameters with a gradient under the plan, by their index in ``ModelConfig/parameters``.
     package var active: [Int] {
         let idle = model.idleParameters(under: plan)
-        return model.parameters.enumerated().filter { !idle.contains($0.element.name) }.map(\.offset)
+        return model.parameters.enumerated().filter { !idle.contains($0.element.name) }.map(
+            \.offset)
     }
 
     /// One whole step on one batch.
@@ -133,12 +134,15 @@ package struct TrainingProgram: Sendable {
         let active = active
         let gradients = gradients(
             of: loss, withRespectTo: active.map { llama.parameters[$0] })
-        return (loss, zip(active, gradients).map { index, gradient in
-            guard let gradient else {
-                fatalError("\(model.parameters[index].name) has no gradient under \(plan)")
+        return (
+            loss,
+            zip(active, gradients).map { index, gradient in
+                guard let gradient else {
+                    fatalError("\(model.parameters[index].name) has no gradient under \(plan)")
+                }
+                return gradient
             }
-            return gradient
-        })
+        )
     }
 
     /// Clips, updates every active slot, and returns the program's results. A loss or gradient norm

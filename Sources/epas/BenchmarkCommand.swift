@@ -40,7 +40,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
     func validate() throws {
         try require(
             ModelConfig(preset: model) != nil,
-            "There is no model \"\(model)\"; use one of \(ModelConfig.presetNames.joined(separator: ", ")).")
+            "There is no model \"\(model)\"; use one of \(ModelConfig.presetNames.joined(separator: ", "))."
+        )
         for (name, value) in [("batch", batch), ("sequence", sequence), ("steps", steps)] {
             try require(value >= 1, "--\(name) is \(value); use 1 or more.")
         }

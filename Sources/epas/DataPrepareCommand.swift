@@ -82,10 +82,8 @@ struct DataPrepareCommand: AsyncParsableCommand {
         let interrupt = Interrupt()
         var line = ProgressLine()
         let start = Date()
-        var phase = (PreparationProgress.Phase.reading, start: start)
         let summary = try preparation.run(folder: interrupt.abandonsOnSignal) { progress in
-            if progress.phase != phase.0 { phase = (progress.phase, Date()) }
-            line.update(Self.text(progress, seconds: Date().timeIntervalSince(phase.start)))
+            line.update(Self.text(progress))
         }
         line.clear()
         let seconds = Date().timeIntervalSince(start)
@@ -112,7 +110,7 @@ struct DataPrepareCommand: AsyncParsableCommand {
         return preparation
     }
 
-    private static func text(_ progress: PreparationProgress, seconds: Double) -> String {
+    private static func text(_ progress: PreparationProgress) -> String {
         let what =
             switch progress.phase {
             case .reading: "Reading"
@@ -126,6 +124,6 @@ struct DataPrepareCommand: AsyncParsableCommand {
             ? 100 : 100 * Double(progress.fileBytes) / Double(progress.totalFileBytes)
         return String(
             format: "%@: %ld documents, %.1f MB, %.1f MB/s, %.0f %%", what, progress.documents,
-            megabytes, megabytes / max(seconds, 1e-3), share)
+            megabytes, megabytes / max(progress.seconds, 1e-3), share)
     }
 }

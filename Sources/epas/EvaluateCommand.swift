@@ -78,7 +78,8 @@ struct EvaluationOptions: ParsableArguments {
     var dtype = ComputeType.float32
 
     func validate() throws {
-        try require(Split(rawValue: split) != nil, "--split is \"\(split)\"; use validation or train.")
+        try require(
+            Split(rawValue: split) != nil, "--split is \"\(split)\"; use validation or train.")
         for (name, value) in [("batch", batch), ("sequence", sequence ?? 1), ("batches", batches)] {
             try require(value >= 1, "--\(name) is \(value); use 1 or more.")
         }
@@ -90,16 +91,19 @@ struct EvaluationOptions: ParsableArguments {
     func evaluate(
         _ folder: ModelFolder, plans: [SharingPlan], client: Client, cache: ExecutableCache
     ) throws -> [EvaluationRow] {
-        let dataset = try TokenDataset(URL(filePath: data), split: Split(rawValue: split) ?? .validation)
+        let dataset = try TokenDataset(
+            URL(filePath: data), split: Split(rawValue: split) ?? .validation)
         let model = folder.config
         try require(
             dataset.vocabularySize <= model.vocabulary,
-            "The data has \(dataset.vocabularySize) tokens, but the model knows \(model.vocabulary); prepare the data with the model's tokenizer.")
+            "The data has \(dataset.vocabularySize) tokens, but the model knows \(model.vocabulary); prepare the data with the model's tokenizer."
+        )
         let sequence = sequence ?? min(model.maximumSequence, 1024)
         let inputs = try dataset.validationBatches(batch: batch, sequence: sequence, limit: batches)
         try require(
             !inputs.isEmpty,
-            "The \(split) split has \(dataset.tokenCount) tokens, fewer than one batch of \(batch) sequences of \(sequence); lower --batch or --sequence.")
+            "The \(split) split has \(dataset.tokenCount) tokens, fewer than one batch of \(batch) sequences of \(sequence); lower --batch or --sequence."
+        )
         let parameters = try folder.upload(to: client)
         return try plans.map { plan in
             let evaluator = try Evaluator(

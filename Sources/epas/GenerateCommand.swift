@@ -49,10 +49,12 @@ struct GenerateCommand: ParsableCommand {
         let tokenizer = try loadTokenizer(at: folder.url)
         try require(
             tokenizer.vocabularySize <= folder.config.vocabulary,
-            "The tokenizer has \(tokenizer.vocabularySize) tokens, but the model knows \(folder.config.vocabulary); put the model's own tokenizer into its folder.")
+            "The tokenizer has \(tokenizer.vocabularySize) tokens, but the model knows \(folder.config.vocabulary); put the model's own tokenizer into its folder."
+        )
         let start = tokenizer.beginningOfSequence.map { [$0] } ?? []
         let tokens = start + tokenizer.encode(prompt)
-        try require(!tokens.isEmpty, "--prompt is empty, and the tokenizer has no token to start with.")
+        try require(
+            !tokens.isEmpty, "--prompt is empty, and the tokenizer has no token to start with.")
 
         let (client, cache) = try runtime.open()
         let generator = TextGenerator(

@@ -74,7 +74,8 @@ struct InspectCommand: ParsableCommand {
             }
         }
         try require(
-            rows.allSatisfy { $0.count == rows[0].count }, "--tokens has rows of different lengths.")
+            rows.allSatisfy { $0.count == rows[0].count }, "--tokens has rows of different lengths."
+        )
         try require(
             rows[0].count >= 2, "--tokens has one token a row, but a loss needs at least two.")
         return rows

@@ -10,7 +10,9 @@ struct ModelSource: ParsableArguments {
 
     @Option(
         name: .customLong("model"),
-        help: "A named shape instead of a checkpoint: \(ModelConfig.presetNames.joined(separator: ", ")).")
+        help:
+            "A named shape instead of a checkpoint: \(ModelConfig.presetNames.joined(separator: ", "))."
+    )
     var preset: String?
 
     func validate() throws {
@@ -20,7 +22,8 @@ struct ModelSource: ParsableArguments {
         if let preset {
             try require(
                 ModelConfig(preset: preset) != nil,
-                "There is no model \"\(preset)\"; use one of \(ModelConfig.presetNames.joined(separator: ", ")).")
+                "There is no model \"\(preset)\"; use one of \(ModelConfig.presetNames.joined(separator: ", "))."
+            )
         }
     }
 

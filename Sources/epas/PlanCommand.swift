@@ -46,7 +46,9 @@ struct PlanCommand: ParsableCommand {
             \(setup.tokensPerStep) tokens a step, \(steps) steps
             """)
         if !hasData {
-            print("There is no data at \(config.data.path) yet; its tokenizer decides the vocabulary.")
+            print(
+                "There is no data at \(config.data.path) yet; its tokenizer decides the vocabulary."
+            )
         }
         printTable(
             ["steps", "share", "sharing layers", "tokens", "MFLOPs per token", "saved"],

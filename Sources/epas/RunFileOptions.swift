@@ -10,7 +10,8 @@ struct RunFileOptions: ParsableArguments {
     @Option(
         name: .customLong("set"),
         help: ArgumentHelp(
-            "Replace a setting of the run file, such as training.steps=10.", valueName: "key=value"))
+            "Replace a setting of the run file, such as training.steps=10.", valueName: "key=value")
+    )
     var settings: [String] = []
 
     func validate() throws {

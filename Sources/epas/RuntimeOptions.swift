@@ -25,7 +25,8 @@ struct RuntimeOptions: ParsableArguments {
 }
 
 /// Loads a plugin, opens its devices and the cache of compiled programs.
-func openRuntime(plugin: String?, threads: Int, cache: String?) throws -> (Client, ExecutableCache) {
+func openRuntime(plugin: String?, threads: Int, cache: String?) throws -> (Client, ExecutableCache)
+{
     let plugin = try Plugin.load(.resolved(runFile: plugin))
     let client = try Client(plugin, options: ClientOptions(threads: threads))
     let folder = cache.map { URL(filePath: $0) } ?? defaultCacheFolder()

@@ -85,7 +85,8 @@ struct ModelConfigTests {
         let n = Double(values.count)
         let mean = values.reduce(0, +) / n
         let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / n
-        let kurtosis = values.reduce(0) { $0 + Foundation.pow($1 - mean, 4) } / n / (variance * variance)
+        let kurtosis =
+            values.reduce(0) { $0 + Foundation.pow($1 - mean, 4) } / n / (variance * variance)
         // Six standard errors of each estimate.
         #expect(abs(mean) < 6 * 0.5 / n.squareRoot())
         #expect(abs(variance / 0.25 - 1) < 6 * (2 / n).squareRoot())

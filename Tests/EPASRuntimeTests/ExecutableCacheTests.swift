@@ -50,7 +50,7 @@ struct ExecutableCacheTests {
             await #expect(processExitsWith: .success) {
                 [path = path as String, expected = expected as Int] in
                 let cache = ExecutableCache(directory: URL(filePath: path))
-                let client = try Client(Plugin.load(.cpu))
+                let client = try Client(Plugin.load(.cpu), options: .init(threads: 2))
                 let program = try client.compile(Programs.sumAndProduct, cache: cache)
                 let two = HostArray([2, 2] as [Float], [2])
                 #expect(try program.run([two, two]).map(floats) == [[4, 4], [4, 4]])

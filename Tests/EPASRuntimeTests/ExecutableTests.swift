@@ -63,6 +63,20 @@ struct ExecutableTests {
         #expect(memory.aliased == 2 * 256)
     }
 
+    @Test func `a borrowed argument survives a program that would take it`() throws {
+        let program = try client.compile(Programs.update)
+        let ones = HostArray([Float](repeating: 1, count: 64), [64])
+        let state = try client.makeBuffers([ones, ones])
+        for _ in 0..<2 {
+            let results = try program.execute(borrowing: state, inputs: [ones])
+            #expect(try floats(results[0].hostArray()) == [Float](repeating: 2, count: 64))
+            #expect(try floats(results[1].hostArray()) == [Float](repeating: 1, count: 64))
+            #expect(try results[1].deviceAddress() != state[1].deviceAddress())
+        }
+        #expect(try !state[0].isDeleted())
+        #expect(try floats(state[0].hostArray()) == [Float](repeating: 1, count: 64))
+    }
+
     @Test func `a program may have no arguments and no results`() throws {
         let program = try client.compile("module @nothing { func.func public @main() { return } }")
         #expect(program.parameters == [])
@@ -127,6 +141,28 @@ struct ExecutableTests {
         #expect(
             error?.description
                 == "Argument 1 of the program is float32[2] but was given int32[2].")
+    }
+
+    @Test func `a buffer of another client or device is refused`() throws {
+        let program = try client.compile(Programs.sumAndProduct)
+        let two = HostArray([2, 2] as [Float], [2])
+        let other = try Client(Plugin.load(.cpu))
+        let foreign = #expect(throws: RuntimeError.self) {
+            try drop(program.execute(borrowing: other.makeBuffers([two, two])))
+        }
+        #expect(
+            foreign?.description
+                == "Argument 0 of the program belongs to another client. "
+                + "Upload it with the client that compiled the program.")
+        var elsewhere = UniqueArray<DeviceBuffer>()
+        for _ in 0..<2 { elsewhere.append(try client.makeBuffer(two, on: 1)) }
+        do {
+            drop(try program.execute(donating: elsewhere))
+            Issue.record("a buffer on another device was taken")
+        } catch let error as PJRTError {
+            #expect(error.code == .invalidArgument)
+            #expect(error.message.contains("device"))
+        }
     }
 
     @Test(arguments: [

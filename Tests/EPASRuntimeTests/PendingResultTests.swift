@@ -33,7 +33,7 @@ struct PendingResultTests {
     @Test func `an error in a running program is thrown where a result is read`() throws {
         let client = try Client(Plugin.load(.cpu))
         let live = client.liveObjects
-        let slow = try client.compile(Programs.powers(size: 512, count: 20))
+        let slow = try client.compile(Programs.powers(size: 512, count: 100))
         let failing = try client.compile(Self.failing)
         let next = try client.compile(Self.next)
         do {

@@ -137,15 +137,23 @@ struct PluginTests {
         await #expect(processExitsWith: .success) { [path = path as String] in
             setenv("XLA_FLAGS", "--xla_dump_hlo_as_text", 1)
             let libraries = CUDALibraries(folders: ["/nowhere", path])
-            try libraries.prepare()
-            try libraries.prepare()
+            #expect(libraries.prepare() == [])
+            #expect(libraries.prepare() == [])
             #expect(
                 String(cString: getenv("XLA_FLAGS"))
                     == "--xla_dump_hlo_as_text --xla_gpu_cuda_data_dir=\(path)/nvidia/cu13")
+            // A broken library is named when the plugin does not load, either.
             let runtime = "\(path)/nvidia/cu13/lib/libcudart.so.13"
-            try Data("broken".utf8).write(to: URL(filePath: runtime))
-            let error = #expect(throws: PluginError.self) { try libraries.prepare() }
-            #expect(error?.description.contains("\(runtime) cannot be loaded") == true)
+            let plugin = "\(path)/jax_plugins/xla_cuda13/xla_cuda_plugin.so"
+            try FileManager.default.createDirectory(
+                atPath: "\(path)/jax_plugins/xla_cuda13", withIntermediateDirectories: true)
+            for file in [runtime, plugin] {
+                try Data("broken".utf8).write(to: URL(filePath: file))
+            }
+            let error = #expect(throws: PluginError.self) { try Plugin.load(.path(plugin)) }
+            let text = try #require(error?.description)
+            #expect(text.hasPrefix("The plugin \(plugin) cannot be loaded: \(plugin): "))
+            #expect(text.contains("; \(runtime): "))
         }
     }
 }

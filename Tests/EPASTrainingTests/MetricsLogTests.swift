@@ -1,6 +1,7 @@
-@testable import EPASTraining
 import Foundation
 import Testing
+
+@testable import EPASTraining
 
 @Suite("Metrics log")
 struct MetricsLogTests {
@@ -24,7 +25,8 @@ struct MetricsLogTests {
     func line() throws {
         try withFolder { folder in
             try MetricsLog(folder: folder, continuingAfter: 0).append(record(3))
-            let text = try String(contentsOf: folder.appending(path: "metrics.jsonl"), encoding: .utf8)
+            let text = try String(
+                contentsOf: folder.appending(path: "metrics.jsonl"), encoding: .utf8)
             #expect(
                 text
                     == #"{"elapsed_seconds":1,"flops_per_second":1000000000,"gradient_norm":0.5,"kind":"training","learning_rate":0.001,"loss":1.25,"seconds":0.25,"share":"qk:2","sharing_layers":2,"step":3,"tokens":30,"tokens_per_second":40}"#
@@ -43,7 +45,10 @@ struct MetricsLogTests {
             let resumed = try MetricsLog(folder: folder, continuingAfter: 3)
             try resumed.append(record(4))
             let records = try MetricsLog.records(in: folder)
-            #expect(records == [record(1, loss: 1), record(2, loss: nil), record(3, loss: 1), record(4)])
+            #expect(
+                records == [
+                    record(1, loss: 1), record(2, loss: nil), record(3, loss: 1), record(4),
+                ])
         }
     }
 

@@ -37,7 +37,9 @@ struct TrainingProgramTests {
     }
 
     func initialState(_ model: ModelConfig = model) throws -> TrainingState {
-        try TrainingState(startingFrom: model, client: client) { model.initialValue(of: $0, seed: 5) }
+        try TrainingState(startingFrom: model, client: client) {
+            model.initialValue(of: $0, seed: 5)
+        }
     }
 
     func tokens(_ seed: Int) -> HostArray {
