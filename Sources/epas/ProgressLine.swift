@@ -48,6 +48,7 @@ struct ProgressLine {
     }
 
     private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        // Nobody may be reading any more; the work goes on.
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 }

@@ -83,6 +83,23 @@ struct DataPrepareTests {
         #expect(try names() == ["in"])
     }
 
+    @Test func aFullDiskIsNamedAndLeavesNothingBehind() throws {
+        defer { removeFolder() }
+        // Files of at most 4 KiB (8 blocks of 512 bytes): the first shard does not fit.
+        let program = try Program(
+            [
+                "data", "prepare", "--input", input, "--output", output, "--vocabulary-size",
+                "285",
+            ], limit: "-f 8")
+        let result = try program.result()
+        #expect(result.status == 1)
+        #expect(
+            result.errors.hasSuffix(
+                "Error: \(output) cannot be written: File too large. "
+                    + "Free some space, or choose another --output.\n"))
+        #expect(try names() == ["in"])
+    }
+
     @Test(
         "wrong usage",
         arguments: [
