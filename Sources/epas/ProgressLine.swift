@@ -20,6 +20,12 @@ struct ProgressLine {
         draw(text())
     }
 
+    /// Shows the text at once, such as when something long begins.
+    mutating func show(_ text: String) {
+        last = Date()
+        draw(text)
+    }
+
     /// Shows the text now, and goes on below it.
     mutating func finish(_ text: String) {
         draw(text)
