@@ -29,19 +29,15 @@ prepare_data() {
     "$epas" data prepare --input "$library" --include '*.py' \
         --exclude site-packages --exclude dist-packages --exclude test --exclude tests \
         --exclude idle_test --exclude __pycache__ --exclude lib2to3 --exclude turtledemo \
-        --output "$data" --vocabulary-size 4096
+        --output "$data" --vocabulary-size 4096 --validation-fraction 0.05
     echo "$origin" >"$data.origin"
-}
-
-newest_checkpoint() {
-    find "$1/checkpoints" -mindepth 1 -maxdepth 1 -name 'step-*' | sort | tail -n 1
 }
 
 # Prints the first two lines that the model writes after the prompt.
 show_generated() {
     local text
-    text="$("$epas" generate "$(newest_checkpoint "$shared")" --prompt "$prompt" \
-        --max-tokens 48 --temperature 0 --share "qk:$1")"
+    text="$("$epas" generate "$shared" --prompt "$prompt" \
+        --max-tokens 64 --temperature 0.5 --seed 1 --share "qk:$1")"
     printf 'region length %s:\n%s\n' "$1" "$(head -n 3 <<<"$text")"
 }
 
@@ -56,7 +52,8 @@ say "Training with a growing sharing region"
 "$epas" train Recipes/demo.yaml --output "$shared" "$@"
 
 say "Comparing region lengths"
-"$epas" report "$baseline" "$shared" --data "$data" --lengths 0,2,4 --output runs/demo
+"$epas" report "$baseline" "$shared" --data "$data" \
+    --sequence 256 --share qk:0,1,2,3,4 --output runs/demo
 
 say "Generated after: $prompt"
 show_generated 0

@@ -11,6 +11,8 @@ struct JSONScanner {
 
     /// Collections inside collections accepted.
     static let depthLimit = 64
+    /// Bytes of a string accepted: what one text may make us store.
+    static let stringLimit = 1 << 24
 
     private let bytes: UnsafeRawBufferPointer
     private(set) var position = 0
@@ -73,6 +75,9 @@ struct JSONScanner {
         var decoded: [UInt8]?
         let start = position
         while position < bytes.count {
+            guard position - start <= Self.stringLimit else {
+                throw failure("a string is too long")
+            }
             let byte = bytes[position]
             switch byte {
             case UInt8(ascii: "\""):

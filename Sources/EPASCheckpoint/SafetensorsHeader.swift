@@ -19,7 +19,7 @@ struct SafetensorsHeader {
     /// The reference's bound on the header's length, in bytes.
     static let lengthLimit = 100_000_000
     /// Bounds on what a header may make us store; the largest known models have 100,000 tensors.
-    static let entryLimit = 1 << 18
+    static let entryLimit = 1 << 17
     static let rankLimit = 64
 
     var entries: [String: SafetensorsEntry] = [:]
@@ -186,6 +186,12 @@ enum SafetensorsType {
         "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16,
         "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "C64": 64, "F64": 64, "I64": 64,
         "U64": 64,
+    ]
+
+    /// Our types in the reference's order of writing: widest first.
+    static let order: [ElementType] = [
+        .uint64, .int64, .float64, .float32, .uint32, .int32, .bfloat16, .float16, .int8, .uint8,
+        .bool,
     ]
 
     static func name(_ type: ElementType) -> String {

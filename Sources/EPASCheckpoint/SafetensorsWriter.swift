@@ -7,8 +7,8 @@ package import struct Foundation.URL
 package enum SafetensorsWriter {
     /// Writes a file, then renames it into place; one tensor is in memory at a time.
     ///
-    /// Tensors are ordered as in the reference, widest elements first, then by name, so that each
-    /// is aligned to its elements. The header is padded with spaces to 8 bytes.
+    /// The bytes are those of the reference, version 0.8.0: tensors by type, widest first, then by
+    /// name, so that each is aligned to its elements; the header padded with spaces to 8 bytes.
     ///
     /// - Parameter array: Called once for each name, in the file's order; returns its tensor.
     package static func write(
@@ -51,9 +51,8 @@ package enum SafetensorsWriter {
     }
 
     private static func order(_ shapes: [String: Shape]) -> [String] {
-        shapes.keys.sorted { a, b in
-            let widths = (shapes[a]!.elementType.byteCount, shapes[b]!.elementType.byteCount)
-            return widths.0 == widths.1 ? a < b : widths.0 > widths.1
+        SafetensorsType.order.flatMap { type in
+            shapes.filter { $0.value.elementType == type }.keys.sorted()
         }
     }
 

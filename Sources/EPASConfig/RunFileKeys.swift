@@ -75,11 +75,11 @@ extension RunFileKey {
                     + "such as [6, 7, 8], pairs, upper_half, {groups: 3}, or {map: {7: 6, 9: 8}}"),
             .required,
             """
-            The layers that share in the end, counted from 0; the deepest switch first. A fraction or a number takes the \
-            deepest; a list takes each run of consecutive layers as a region that reuses the layer \
-            before it; pairs: every second layer reuses the one before it; groups: every layer \
-            reuses the first of its group of that many; upper_half: the layers above the middle \
-            one reuse it; map: layer: source, where a source computes its own.
+            The layers that share in the end, counted from 0; the deepest switch first. A fraction \
+            or a number takes the deepest; a list takes each run of consecutive layers as a region \
+            that reuses the layer before it; pairs: every second layer reuses the one before it; \
+            groups: every layer reuses the first of its group of that many; upper_half: the layers \
+            above the middle one reuse it; map: layer: source, where a source computes its own.
             """),
         RunFileKey(
             "sharing.growth", .integer(1...4096), .value("1"), unit: "layers",

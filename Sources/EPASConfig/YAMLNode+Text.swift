@@ -25,11 +25,15 @@ extension YAMLNode {
     /// The value in one line.
     private var flow: String {
         switch content {
-        case .scalar(let text, quoted: false): text
-        case .scalar(let text, quoted: true): Self.scalarText(text)
-        case .list(let elements): "[\(elements.map(\.flow).joined(separator: ", "))]"
+        case .scalar(let text, quoted: false):
+            return text
+        case .scalar(let text, quoted: true):
+            return Self.scalarText(text)
+        case .list(let elements):
+            return "[\(elements.map(\.flow).joined(separator: ", "))]"
         case .mapping(let entries):
-            "{\(entries.map { "\(Self.scalarText($0.key)): \($0.value.flow)" }.joined(separator: ", "))}"
+            let parts = entries.map { "\(Self.scalarText($0.key)): \($0.value.flow)" }
+            return "{\(parts.joined(separator: ", "))}"
         }
     }
 

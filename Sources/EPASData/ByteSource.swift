@@ -3,6 +3,9 @@ import Foundation
 
 /// A stream of bytes.
 protocol ByteSource: AnyObject {
+    /// How much of the file was read so far, as it is on disk.
+    var fileBytes: Int { get }
+
     /// Returns the next bytes, a few hundred kilobytes at most; none at the end.
     func read() throws(ReadFailure) -> [UInt8]
 }
@@ -16,6 +19,7 @@ struct ReadFailure: Error, Hashable {
 final class FileSource: ByteSource {
     private static let chunkBytes = 1 << 18
 
+    private(set) var fileBytes = 0
     private let file: Int32
 
     init(path: String) throws(ReadFailure) {
@@ -38,6 +42,7 @@ final class FileSource: ByteSource {
             count = max(result, 0)
         }
         guard failure == 0 else { throw ReadFailure(reason: String(cString: strerror(failure))) }
+        fileBytes += bytes.count
         return bytes
     }
 }
@@ -46,6 +51,7 @@ final class FileSource: ByteSource {
 final class ZstdSource: ByteSource {
     private static let chunkBytes = 1 << 18
 
+    var fileBytes: Int { file.fileBytes }
     private let file: FileSource
     private let stream: OpaquePointer
     private var input: [UInt8] = []

@@ -136,6 +136,7 @@ package struct DataPreparation: Sendable {
         var summary = PreparationSummary()
         summary.vocabularySize = tokenizer.vocabularySize
         summary.tokenizerHash = tokenizer.hash
+        summary.isLossless = tokenizer.isLossless
         summary.tokenizerTextBytes = prepared.sampleBytes
         var train = SplitWriter(.train, tokenizer, shardTokens: shardTokens, folder)
         var validation = SplitWriter(.validation, tokenizer, shardTokens: shardTokens, folder)

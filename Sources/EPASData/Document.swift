@@ -41,7 +41,7 @@ enum Document: Sendable {
                 .skipped(.notAString, detail: "the field \"\(field)\" is not a string")
             }
         } catch {
-            return .skipped(.malformedJSON, detail: "the line is not a JSON object")
+            return .skipped(.malformedJSON, detail: "the line is not a valid JSON object")
         }
     }
 
@@ -83,7 +83,7 @@ private struct FieldOfObject: Decodable {
         guard object.contains(key) else { throw Flaw.noField }
         do {
             text = try object.decode(String.self, forKey: key)
-        } catch {
+        } catch DecodingError.typeMismatch, DecodingError.valueNotFound {
             throw Flaw.notAString
         }
     }

@@ -13,6 +13,9 @@ struct LineReader {
     private var position = 0
     private var isAtEnd = false
 
+    /// How much of the file was read so far, as it is on disk.
+    var fileBytes: Int { source.fileBytes }
+
     /// - Parameter limit: Most bytes of a line.
     init(_ source: any ByteSource, limit: Int) {
         self.source = source

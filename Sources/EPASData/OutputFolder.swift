@@ -63,7 +63,7 @@ package final class OutputFolder: Sendable {
 
     /// Writes a file, durably. The name may lead into a folder below.
     func write(_ contents: [UInt8], to name: String) throws {
-        try whileOpen {
+        try whileOpen { _ in
             let file = temporary.appending(path: name)
             try FileManager.default.createDirectory(
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -86,7 +86,7 @@ package final class OutputFolder: Sendable {
 
     /// Puts the folder in its place.
     func commit() throws {
-        try whileOpen {
+        try whileOpen { state in
             try Self.check(url, replacing: replaces)
             Self.synchronize(temporary)
             let old = temporary.appendingPathExtension("old")
@@ -98,9 +98,10 @@ package final class OutputFolder: Sendable {
                 throw failure(code)
             }
             Self.synchronize(url.deletingLastPathComponent())
+            // From here on there is nothing to abandon.
+            state = .committed
             if isTaken { try? FileManager.default.removeItem(at: old) }
         }
-        state.withLock { $0 = .committed }
     }
 
     /// Removes what was written, unless it is already in its place.
@@ -112,12 +113,12 @@ package final class OutputFolder: Sendable {
         }
     }
 
-    private func whileOpen(_ body: () throws -> Void) throws {
+    private func whileOpen(_ body: (inout State) throws -> Void) throws {
         try state.withLock { state in
             guard case .open = state else {
                 throw DataError("Preparing \(url.path) was interrupted", remedy: "Start it again.")
             }
-            try body()
+            try body(&state)
         }
     }
 

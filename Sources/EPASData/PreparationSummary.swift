@@ -28,6 +28,8 @@ package struct PreparationSummary: Sendable {
     package internal(set) var skipped: [SkipReason: Skipped] = [:]
     package internal(set) var vocabularySize = 0
     package internal(set) var tokenizerHash = ""
+    /// Whether decoding the tokens gives back every text.
+    package internal(set) var isLossless = true
     /// Bytes of text the tokenizer was trained on; `nil` if it was given.
     package internal(set) var tokenizerTextBytes: Int?
 

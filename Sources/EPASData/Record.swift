@@ -43,7 +43,7 @@ package enum SkipReason: String, CaseIterable, Sendable {
         case .unreadable: "unreadable"
         case .tooLong: "longer than the document limit"
         case .invalidUTF8: "not UTF-8"
-        case .malformedJSON: "not a JSON object"
+        case .malformedJSON: "not a valid JSON object"
         case .noField: "without the text field"
         case .notAString: "with a text field that is not a string"
         case .empty: "empty"

@@ -3,8 +3,10 @@ struct RecordReader {
     private var files: ArraySlice<InputFile>
     private let limit: Int
     private var lines: (file: InputFile, reader: LineReader, number: Int)?
-    /// Of the files that are done.
-    private(set) var bytesRead = 0
+    private var bytesOfDoneFiles = 0
+
+    /// Bytes read so far, as they are on disk.
+    var bytesRead: Int { bytesOfDoneFiles + (lines?.reader.fileBytes ?? 0) }
 
     /// - Parameter limit: Most bytes of a document, and of a line that holds one.
     init(_ files: [InputFile], limit: Int) {
@@ -24,7 +26,7 @@ struct RecordReader {
                 if file.isLines {
                     lines = (file, LineReader(source, limit: limit), 0)
                 } else {
-                    bytesRead += file.size
+                    bytesOfDoneFiles += file.size
                     return try wholeFile(file, source)
                 }
             } catch {
@@ -67,10 +69,10 @@ struct RecordReader {
                     return Record(origin: origin, content: .json(bytes))
                 }
             }
-            bytesRead += file.size
+            bytesOfDoneFiles += file.size
             return nil
         } catch {
-            bytesRead += file.size
+            bytesOfDoneFiles += file.size
             return Record(
                 origin: Origin(path: file.path, line: number + 1),
                 content: .unusable(.unreadable, detail: error.reason))

@@ -1,3 +1,4 @@
+package import EPASTokenizer
 package import Foundation
 
 /// One split of a folder that `epas data prepare` made: a long row of tokens.
@@ -44,8 +45,22 @@ package struct TokenDataset: Sendable {
     /// The folder of the tokenizer that made the tokens.
     package var tokenizerDirectory: URL { directory.appending(path: "tokenizer") }
 
-    /// Equal for two data sets exactly if they hold the same tokens in the same order.
+    /// Equal only for two data sets of the same tokens in the same order. A run that resumes
+    /// compares it with the one it started on.
     package var fingerprint: String { "\(split.rawValue):\(manifest.checksum)" }
+
+    /// Loads the tokenizer that made the tokens.
+    ///
+    /// - Throws: `TokenizerError` or ``DataError`` when it is missing, damaged or another one.
+    package func tokenizer() throws -> any Tokenizer {
+        let tokenizer = try loadTokenizer(at: tokenizerDirectory)
+        guard tokenizer.hash == tokenizerHash else {
+            throw DataError(
+                "\(tokenizerDirectory.path) does not hold the tokenizer that made the tokens",
+                remedy: "Make the data set again with `epas data prepare`.")
+        }
+        return tokenizer
+    }
 
     /// Copies tokens into memory for as many.
     ///

@@ -35,7 +35,9 @@ extension SharingSchedule {
         case .layers(let target): return target
         case .upperHalf: return Array(layers / 2 + 1..<max(layers / 2 + 1, layers))
         case .fraction(let fraction):
-            return try deepest(Int((fraction * Double(layers)).rounded(.down)), section, layers)
+            // The small addition keeps 0.29 of 100 from falling to 28 by binary rounding.
+            let count = Int((fraction * Double(layers) + 1e-9).rounded(.down))
+            return try deepest(count, section, layers)
         case .count(let count): return try deepest(count, section, layers)
         case .pairs, .groups, .map: fatalError("a target with sources of its own")
         }
@@ -64,7 +66,7 @@ extension SharingSchedule {
                 "sharing.target",
                 "\(count) sharing layers in \(regions == 1 ? "one region" : "\(regions) regions")"
                     + " do not fit into \(end) layers, for each region needs a layer to share from",
-                remedy: "Use at most \((end - regions) / regions * regions) layers.")
+                remedy: "Use at most \(max(0, (end - regions) / regions * regions)) layers.")
         }
         let size = count / regions
         // Several regions divide the depth evenly; each takes the deep end of its part.

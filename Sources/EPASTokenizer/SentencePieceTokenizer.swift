@@ -25,7 +25,7 @@ package struct SentencePieceTokenizer: Tokenizer {
     /// The model without dummy prefix, and where its text may be cut; `nil` where cutting would
     /// change the ids.
     private let parts: (processor: Processor, cutter: TextCutter)?
-    let addsDummyPrefix: Bool
+    private let checked: SentencePieceModel
     private let unknown: Int32
 
     /// Loads `tokenizer.model` from a folder, or the model file itself.
@@ -59,7 +59,7 @@ package struct SentencePieceTokenizer: Tokenizer {
             checked.keepsText
             ? (try Processor(model + Self.withoutDummyPrefix, name: name), TextCutter(checked))
             : nil
-        addsDummyPrefix = checked.addsDummyPrefix
+        self.checked = checked
         vocabularySize = Int(epas_sp_vocabulary_size(processor.handle))
         unknown = epas_sp_unknown_id(processor.handle)
         let beginning = epas_sp_beginning_id(processor.handle)
@@ -69,6 +69,8 @@ package struct SentencePieceTokenizer: Tokenizer {
         hash = SHA256.hash(data: model).map { String(format: "%02x", $0) }.joined()
         self.model = model
     }
+
+    package var files: [TokenizerFile] { Self.files(of: checked, contents: model) }
 
     /// Whether decoding gives back any text that was encoded.
     package var isLossless: Bool { parts != nil }
@@ -83,7 +85,7 @@ package struct SentencePieceTokenizer: Tokenizer {
         var text = text
         if text.isEmpty { return [] }
         guard let parts else { return text.withUTF8 { processor.encode($0) } }
-        if addsDummyPrefix { text = " " + text }
+        if checked.addsDummyPrefix { text = " " + text }
         return text.withUTF8 { bytes in
             var ids: [Int32] = []
             ids.reserveCapacity(bytes.count / 3)

@@ -83,7 +83,11 @@ struct DataPrepareCommand: AsyncParsableCommand {
         var line = ProgressLine()
         let start = Date()
         let summary = try preparation.run(folder: interrupt.abandonsOnSignal) { progress in
-            line.update(Self.text(progress))
+            if progress.phase == .training {
+                line.show("Training the tokenizer")
+            } else {
+                line.update(Self.text(progress))
+            }
         }
         line.clear()
         let seconds = Date().timeIntervalSince(start)
@@ -111,13 +115,7 @@ struct DataPrepareCommand: AsyncParsableCommand {
     }
 
     private static func text(_ progress: PreparationProgress) -> String {
-        let what =
-            switch progress.phase {
-            case .reading: "Reading"
-            case .training: "Training the tokenizer"
-            case .encoding: "Encoding"
-            }
-        if progress.phase == .training { return what }
+        let what = progress.phase == .reading ? "Reading" : "Encoding"
         let megabytes = Double(progress.textBytes) / 1e6
         let share =
             progress.totalFileBytes == 0

@@ -8,6 +8,7 @@ struct EPASCommand: AsyncParsableCommand {
         subcommands: [
             DataCommand.self, TrainCommand.self, PlanCommand.self, EvaluateCommand.self,
             GenerateCommand.self, InspectCommand.self, FLOPsCommand.self, ReportCommand.self,
+            ProbeCommand.self,
             BenchmarkCommand.self,
         ])
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import EPASArray
 import EPASCheckpoint
 import EPASData
 import EPASModel
@@ -91,26 +92,16 @@ struct EvaluationOptions: ParsableArguments {
     func evaluate(
         _ folder: ModelFolder, plans: [SharingPlan], client: Client, cache: ExecutableCache
     ) throws -> [EvaluationRow] {
-        let dataset = try TokenDataset(
-            URL(filePath: data), split: Split(rawValue: split) ?? .validation)
         let model = folder.config
-        try require(
-            dataset.vocabularySize <= model.vocabulary,
-            "The data has \(dataset.vocabularySize) tokens, but the model knows \(model.vocabulary); prepare the data with the model's tokenizer."
-        )
-        let sequence = sequence ?? min(model.maximumSequence, 1024)
-        let inputs = try dataset.validationBatches(batch: batch, sequence: sequence, limit: batches)
-        try require(
-            !inputs.isEmpty,
-            "The \(split) split has \(dataset.tokenCount) tokens, fewer than one batch of \(batch) sequences of \(sequence); lower --batch or --sequence."
-        )
+        let sequence = sequenceLength(for: model)
+        let inputs = try batches(for: model)
         let parameters = try folder.upload(to: client)
         return try plans.map { plan in
             let evaluator = try Evaluator(
                 LossProgram(model: model, plan: plan, computeType: dtype.elementType),
-                batch: batch, sequence: sequence
+                batch: inputs[0].shape.dimensions[0], sequence: sequence
             ) { try client.compile($0, cache: cache) }
-            guard let result = try evaluator(parameters, batches: inputs.lazy.map(\.tokens)) else {
+            guard let result = try evaluator(parameters, batches: inputs) else {
                 fatalError("an evaluation that nothing stops has stopped")
             }
             return EvaluationRow(
@@ -120,5 +111,24 @@ struct EvaluationOptions: ParsableArguments {
                 forwardFlopsPerToken: model.flops(sequence: sequence, plan: plan).forward
                     / Double(sequence))
         }
+    }
+
+    private func sequenceLength(for model: ModelConfig) -> Int {
+        sequence ?? min(model.maximumSequence, 1024)
+    }
+
+    /// The batches to measure on, int32 [batch, sequence + 1], at least one.
+    ///
+    /// - Throws: If the data was tokenized for another vocabulary, or is too short.
+    func batches(for model: ModelConfig) throws -> [HostArray] {
+        let dataset = try TokenDataset(
+            URL(filePath: data), split: Split(rawValue: split) ?? .validation)
+        try require(
+            dataset.vocabularySize <= model.vocabulary,
+            "The data has \(dataset.vocabularySize) tokens, but the model knows \(model.vocabulary); prepare the data with the model's tokenizer."
+        )
+        return try dataset.validationBatches(
+            batch: batch, sequence: sequenceLength(for: model), limit: batches
+        ).map(\.tokens)
     }
 }

@@ -9,13 +9,16 @@ final class Interrupt {
     private let sources: [any DispatchSourceSignal]
 
     init() {
+        // A full quota and a closed pipe are errors of the call, not the end of the program.
+        for code in [SIGXFSZ, SIGPIPE] { signal(code, SIG_IGN) }
         let folder = folder
         sources = [SIGINT, SIGTERM].map { code in
             signal(code, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: code, queue: .global())
             source.setEventHandler {
                 folder.value.withLock { $0?.abandon() }
-                FileHandle.standardError.write(Data("\nInterrupted; nothing was written.\n".utf8))
+                let text = "\nInterrupted; nothing was written.\n"
+                try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
                 _exit(128 + code)
             }
             source.activate()

@@ -9,6 +9,14 @@ func printJSON(_ value: some Encodable) throws {
     print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
 
+/// A value as JSON over several lines, with snake-case keys in order.
+func prettyJSON(_ value: some Encodable) throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(value)
+}
+
 /// Prints rows under a header: the first column to the left, the others to the right.
 func printTable(_ header: [String], _ rows: [[String]]) {
     print(tableText(header, rows))

@@ -31,6 +31,9 @@ struct PreparationReport {
                 lines += skipped.examples.map { "    \($0.origin): \($0.detail)" }
             }
         }
+        if !summary.isLossless {
+            lines.append("This tokenizer changes text: decoding does not give back all of it.")
+        }
         if summary.validation.documents == 0, summary.train.documents > 0 {
             lines.append("No document fell to validation.")
         }
@@ -73,6 +76,7 @@ private struct Fields: Encodable {
     let validationShare: Double
     let vocabularySize: Int
     let tokenizerSha256: String
+    let isLossless: Bool
     let skipped: Int
     let skippedByReason: [String: Int]
     let skippedExamples: [Example]
@@ -90,6 +94,7 @@ private struct Fields: Encodable {
         validationShare = summary.validationShare
         vocabularySize = summary.vocabularySize
         tokenizerSha256 = summary.tokenizerHash
+        isLossless = summary.isLossless
         skipped = summary.skippedCount
         skippedByReason = Dictionary(
             uniqueKeysWithValues: summary.skipped.map { ($0.key.key, $0.value.count) })

@@ -20,6 +20,12 @@ struct ProgressLine {
         draw(text())
     }
 
+    /// Shows the text at once, such as when something long begins.
+    mutating func show(_ text: String) {
+        last = Date()
+        draw(text)
+    }
+
     /// Shows the text now, and goes on below it.
     mutating func finish(_ text: String) {
         draw(text)
@@ -48,6 +54,7 @@ struct ProgressLine {
     }
 
     private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        // Nobody may be reading any more; the work goes on.
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 }

@@ -48,10 +48,7 @@ struct ReportCommand: ParsableCommand {
         guard let output else { return }
         let folder = URL(filePath: output)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try encoder.encode(reports).write(to: folder.appending(path: "report.json"))
+        try prettyJSON(reports).write(to: folder.appending(path: "report.json"))
         let plot = folder.appending(path: "loss.svg")
         try Data(Self.plot(reports).svg.utf8).write(to: plot)
         printError("Wrote \(plot.path)")

@@ -73,8 +73,10 @@ struct HuggingFaceConfigTests {
                 9
             ),
             (
-                #""rope_scaling": {"rope_type": "default", "rope_theta": 8, "partial_rotary_factor": 1}"#,
-                8
+                #"""
+                "rope_scaling": {"rope_type": "default", "rope_theta": 8,
+                                 "partial_rotary_factor": 1}
+                """#, 8
             ),
         ])
     func rotaryBase(text: String, base: Double) throws {

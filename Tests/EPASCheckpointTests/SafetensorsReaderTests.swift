@@ -243,6 +243,20 @@ struct SafetensorsReaderTests {
         }
     }
 
+    @Test func whatAHeaderMakesUsStoreIsBounded() throws {
+        let entries = (0...(1 << 17)).map {
+            #""\#($0)":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"#
+        }
+        for (header, problem) in [
+            ("{\(entries.joined(separator: ","))}", "there are more than 131072 entries"),
+            ("{\"\(String(repeating: "a", count: 17_000_000))\":{}}", "a string is too long"),
+        ] {
+            let url = try folder.write("a.safetensors", Self.file(header, data: 0))
+            let error = #expect(throws: CheckpointError.self) { try SafetensorsFile(url) }
+            #expect(error?.problems.first?.contains(problem) == true)
+        }
+    }
+
     @Test(
         "the header's length",
         arguments: [

@@ -54,6 +54,22 @@ struct SafetensorsWriterTests {
         #expect(try Data(contentsOf: folder("a.safetensors")) == expected)
     }
 
+    @Test func typesAreInTheReferencesOrder() throws {
+        var arrays: [String: HostArray] = [:]
+        for type in ElementType.allCases { arrays["\(type)"] = .zeros(Shape(type, [1])) }
+        let url = folder("a.safetensors")
+        try SafetensorsWriter.write(arrays, to: url)
+        let file = try SafetensorsFile(url)
+        let names = file.names.sorted {
+            file.entries[$0]!.range.lowerBound < file.entries[$1]!.range.lowerBound
+        }
+        #expect(
+            names == [
+                "uint64", "int64", "float64", "float32", "uint32", "int32", "bfloat16", "float16",
+                "int8", "uint8", "bool",
+            ])
+    }
+
     @Test func theSameTensorsGiveTheSameBytes() throws {
         var files: Set<Data> = []
         for index in 0..<8 {

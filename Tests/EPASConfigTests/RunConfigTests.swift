@@ -8,8 +8,10 @@ struct RunConfigTests {
         model:      {preset: 20m}            # a comment with [brackets] and *stars
         data:       {path: DIR}
         sharing:    {kind: qk, target: 0.5, growth: 1, interval: 100}
-        training:   {steps: 400, batch: 8, sequence: 256, accumulation: 1, precision: bfloat16, seed: 1,
-                     learning_rate: {schedule: cosine, peak: 1e-3, warmup: 20, final: 1e-4}, weight_decay: 0.1, clip: 1.0}
+        training:   {steps: 400, batch: 8, sequence: 256, accumulation: 1,
+                     precision: bfloat16, seed: 1,
+                     learning_rate: {schedule: cosine, peak: 1e-3, warmup: 20, final: 1e-4},
+                     weight_decay: 0.1, clip: 1.0}
         validation: {every: 100, lengths: [0, half, full]}
         checkpoint: {every: 100, keep: 3}
         runtime:    {plugin: cpu, threads: 0}
@@ -202,7 +204,8 @@ struct SplitMix: RandomNumberGenerator {
 
     /// A text in double quotes with characters that YAML treats specially.
     private mutating func text() -> String {
-        let characters = Array("ab/.-_ #:,[]{}&*!|>'%@`~0é漢\u{1F600}\\\"\t\u{85}\u{2028}\u{FEFF}")
+        let characters = Array(
+            "ab/.-_ #:,[]{}&*!|>'%@`~0é漢\u{1F600}\\\"\t\u{85}\u{2028}\u{FEFF}")
         var quoted = "\""
         for _ in 0...integer(1...12) {
             let character = characters.randomElement(using: &self)!

@@ -1,4 +1,5 @@
 import EPASData
+import EPASTokenizer
 import Foundation
 import Testing
 
@@ -117,6 +118,17 @@ struct CorruptionTests {
         #expect(
             error?.description == "\(shard.path) is damaged: tokens do not match their checksum."
                 + Self.remedy)
+    }
+
+    @Test func anotherTokenizerIsRefused() throws {
+        let dataset = try TokenDataset(output, split: .train)
+        let other = try SentencePieceTokenizer.train(vocabularySize: 290, on: [sampleText(1)])
+        try other.write(to: output.appending(path: "tokenizer"))
+        let error = #expect(throws: DataError.self) { try dataset.tokenizer() }
+        #expect(
+            error?.description
+                == "\(output.path)/tokenizer does not hold the tokenizer that made the tokens. "
+                + "Make the data set again with `epas data prepare`.")
     }
 
     @Test func aShardThatShrinksIsAnErrorAndNotAFault() throws {

@@ -25,8 +25,7 @@ struct PreparationTests {
     /// The documents of a split, found again by their first and last tokens.
     private func documents(_ output: URL, _ split: Split = .train) throws -> [String] {
         let dataset = try TokenDataset(output, split: split)
-        let tokenizer = try loadTokenizer(at: dataset.tokenizerDirectory)
-        #expect(tokenizer.hash == dataset.tokenizerHash)
+        let tokenizer = try dataset.tokenizer()
         let tokens = try dataset.tokens(0..<dataset.tokenCount)
         return tokens.split(separator: 2).map { document in
             #expect(document.first == 1)
@@ -181,8 +180,8 @@ struct PreparationTests {
                 "too_long a.jsonl:12: the line has over 2000 bytes",
                 "invalid_utf8 a.jsonl:11: the text is not UTF-8 at byte 1",
                 "invalid_utf8 b.txt: the text is not UTF-8 at byte 1",
-                "malformed_json a.jsonl:3: the line is not a JSON object",
-                "malformed_json a.jsonl:8: the line is not a JSON object",
+                "malformed_json a.jsonl:3: the line is not a valid JSON object",
+                "malformed_json a.jsonl:8: the line is not a valid JSON object",
                 "no_field a.jsonl:4: there is no field \"text\"",
                 "not_a_string a.jsonl:2: the field \"text\" is not a string",
                 "not_a_string a.jsonl:9: the field \"text\" is not a string",

@@ -66,8 +66,8 @@ struct RefusedPreparationTests {
         preparation.tokenizer = .given(try tokenizer())
         #expect(
             try failure(of: preparation)
-                == "The inputs hold no usable document: 1 not a JSON object "
-                + "(DIR/b.jsonl:1: the line is not a JSON object). "
+                == "The inputs hold no usable document: 1 not a valid JSON object "
+                + "(DIR/b.jsonl:1: the line is not a valid JSON object). "
                 + "Give UTF-8 text files, or .jsonl files with the field \"text\".")
     }
 

@@ -126,6 +126,7 @@ struct SharingScheduleTests {
         arguments: [
             (.fraction(0.5), 1, true, [4: 3, 5: 3, 6: 3, 7: 3]),
             (.count(2), 1, true, [6: 5, 7: 5]),
+            (.fraction(0.375), 1, true, [5: 4, 6: 4, 7: 4]),
             (.count(2), 1, false, [5: 4, 6: 4]),
             (.count(4), 2, true, [2: 1, 3: 1, 6: 5, 7: 5]),
             (.layers([2, 3, 7]), 1, true, [2: 1, 3: 1, 7: 6]),
@@ -182,5 +183,11 @@ struct SharingScheduleTests {
             try SharingSchedule(section, layers: 8)
         }
         #expect(error?.description == message)
+    }
+
+    @Test("a fraction is not shortened by binary rounding")
+    func fractionRounding() throws {
+        let section = SharingSection(target: .fraction(0.29), interval: 5)
+        #expect(try SharingSchedule(section, layers: 100).target == Array(71..<100))
     }
 }

@@ -99,12 +99,66 @@ struct SentencePieceTokenizerTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         try tokenizer.write(to: folder)
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
-        #expect(names == ["tokenizer.model", "tokenizer_config.json"])
+        #expect(names == ["tokenizer.json", "tokenizer.model", "tokenizer_config.json"])
         for url in [folder, folder.appending(path: "tokenizer.model")] {
             let loaded = try loadTokenizer(at: url)
             #expect(loaded.hash == tokenizer.hash)
             #expect(loaded.encode("value = 1") == tokenizer.encode("value = 1"))
         }
+    }
+}
+
+@Suite("Files of a tokenizer")
+struct TokenizerFilesTests {
+    private struct Contents: Decodable {
+        struct Model: Decodable {
+            let type: String
+            let vocab: [String: Int]
+            let merges: [[String]]
+        }
+        let model: Model
+    }
+
+    private func file(_ name: String, of tokenizer: SentencePieceTokenizer) throws -> Data {
+        try #require(tokenizer.files.first { $0.name == name }).contents
+    }
+
+    @Test func theSecondFormatHoldsTheSameVocabulary() throws {
+        let tokenizer = try codeTokenizer.get()
+        let model = try JSONDecoder().decode(
+            Contents.self, from: file("tokenizer.json", of: tokenizer)
+        ).model
+        #expect(model.type == "BPE")
+        #expect(Set(model.vocab.values) == Set(0..<tokenizer.vocabularySize))
+        #expect(model.vocab["<0x0A>"].map { tokenizer.decode([Int32($0)]) } == "\n")
+        // Whatever is not a special token, a byte or a character was made by a merge.
+        let made = Set(model.merges.map { $0.joined() })
+        for (piece, _) in model.vocab where piece.unicodeScalars.count > 1 {
+            #expect(made.contains(piece) || piece.hasPrefix("<"), "\(piece)")
+        }
+        #expect(made.isSubset(of: model.vocab.keys))
+    }
+
+    @Test func awkwardPiecesAreQuoted() throws {
+        let text = String(repeating: "\"\\\" \u{1f}\u{1f} \\\\ ", count: 50)
+        let tokenizer = try SentencePieceTokenizer.train(vocabularySize: 268, on: [text])
+        let model = try JSONDecoder().decode(
+            Contents.self, from: file("tokenizer.json", of: tokenizer)
+        ).model
+        for (piece, id) in model.vocab where !piece.hasPrefix("<") {
+            #expect(
+                tokenizer.decode([Int32(id)]) == piece.replacing("\u{2581}", with: " "), "\(piece)")
+        }
+        #expect(model.vocab.count == 268)
+    }
+
+    @Test func theConfigurationNamesTheSpecialTokens() throws {
+        let data = try file("tokenizer_config.json", of: codeTokenizer.get())
+        let fields = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+        #expect(fields?["tokenizer_class"] as? String == "PreTrainedTokenizerFast")
+        #expect(fields?["bos_token"] as? String == "<s>")
+        #expect(fields?["eos_token"] as? String == "</s>")
+        #expect(fields?["unk_token"] as? String == "<unk>")
     }
 }
 

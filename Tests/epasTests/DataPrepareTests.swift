@@ -50,8 +50,9 @@ struct DataPrepareTests {
         // Not a terminal: plain lines, and nothing of the tokenizer library's own log.
         #expect(!result.errors.contains("\u{1b}") && !result.errors.contains("\r"))
         #expect(!result.errors.contains("LOG"))
-        #expect(result.errors.split(separator: "\n").count == 1)
-        #expect(result.errors.hasPrefix("Reading: "))
+        let progress = result.errors.split(separator: "\n")
+        #expect(progress.first?.hasPrefix("Reading: ") == true)
+        #expect(progress.contains("Training the tokenizer"))
     }
 
     @Test func theSummaryCanBeJSON() throws {
@@ -80,6 +81,23 @@ struct DataPrepareTests {
             result.errors
                 == "Error: \(input)/bad.txt cannot be used: the text is not UTF-8 at byte 0. "
                 + "Correct it, or leave out --strict to go on without it.\n")
+        #expect(try names() == ["in"])
+    }
+
+    @Test func aFullDiskIsNamedAndLeavesNothingBehind() throws {
+        defer { removeFolder() }
+        // Files of at most 4 KiB (8 blocks of 512 bytes): the first shard does not fit.
+        let program = try Program(
+            [
+                "data", "prepare", "--input", input, "--output", output, "--vocabulary-size",
+                "285",
+            ], limit: "-f 8")
+        let result = try program.result()
+        #expect(result.status == 1)
+        #expect(
+            result.errors.hasSuffix(
+                "Error: \(output) cannot be written: File too large. "
+                    + "Free some space, or choose another --output.\n"))
         #expect(try names() == ["in"])
     }
 

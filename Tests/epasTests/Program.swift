@@ -14,12 +14,21 @@ final class Program {
     private let errors: URL
 
     /// Starts the program.
-    init(_ arguments: [String]) throws {
+    ///
+    /// - Parameter limit: A `ulimit` option under which it runs, such as `-f 8`.
+    init(_ arguments: [String], limit: String? = nil) throws {
         errors = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         try Data().write(to: errors)
-        process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
             .deletingLastPathComponent().appending(path: "epas")
-        process.arguments = arguments
+        if let limit {
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments =
+                ["-c", "ulimit \(limit) && exec \"$0\" \"$@\"", program.path] + arguments
+        } else {
+            process.executableURL = program
+            process.arguments = arguments
+        }
         process.standardOutput = output
         process.standardError = try FileHandle(forWritingTo: errors)
         try process.run()
