@@ -129,22 +129,22 @@ class ResumeTests:
     # Signals.
 
     def test_signals(self):
+        compiling = lambda run: "Compiling" in run.messages
         moments = {
             "opening": (0, lambda run: (run.folder / "lock").exists()),
-            "compiling": (0, lambda run: "Compiling" in run.messages),
+            "compiling": (0, compiling),
             "a step": (7, lambda run: run.trained(7)),
             "validation": (10, lambda run: run.trained(10)),
             "a save": (15, lambda run: run.is_saving(15)),
-            "a later validation": (20, lambda run: run.trained(20)),
-            "compiling a grown region": (20, lambda run: run.trained(20)),
+            "compiling again": (15, compiling),
+            "validation not yet compiled": (30, lambda run: run.trained(30)),
+            "a later step": (43, lambda run: run.trained(43)),
         }
         for number in (signal.SIGINT, signal.SIGTERM):
             for settings in (), VARIANTS["bfloat16 accumulated"]:
                 run = self.workshop.run(f"signalled {number.name} {len(settings)}", *settings)
                 for moment, (step, condition) in moments.items():
-                    # In front of a validation, its programs are still being compiled.
-                    is_compiling = "compiling" in moment or moment == "a later validation"
-                    run.start(*(["--set", self.fresh_cache()] if is_compiling else []))
+                    run.start(*(["--set", self.fresh_cache()] if "compil" in moment else []))
                     came = run.wait_until(lambda: condition(run))
                     status, seconds = run.stop(number)
                     problems = [] if came else ["the moment did not come"]
@@ -152,7 +152,7 @@ class ResumeTests:
                         problems.append(f"the exit status is {status}: {run.messages[-300:]}")
                     if seconds > 10:
                         problems.append(f"it took {seconds:.1f} s")
-                    if run.saved() < step or run.last_step() != run.saved():
+                    if run.saved() < step or run.last_step() > run.saved():
                         problems.append(f"step {run.last_step()}, saved {run.saved_steps()}")
                     if "Interrupted; continue with --resume." not in run.messages:
                         problems.append(f"it said {run.messages[-300:]}")
@@ -163,6 +163,18 @@ class ResumeTests:
                 self.check(
                     f"{number.name}: the resumed run is exact",
                     self.differences(run) + ([] if result.returncode == 0 else [result.stderr]))
+
+    def test_ends_while_compiling(self):
+        statuses = []
+        for index in range(2 * self.kills):
+            run = self.workshop.run(f"compiling {index}")
+            run.start("--set", self.fresh_cache())
+            run.wait_until(lambda: "Compiling" in run.messages)
+            time.sleep(self.draw.uniform(0, 0.5))
+            statuses.append(run.stop(signal.SIGINT)[0])
+        wrong = [status for status in statuses if status != 130]
+        self.check(f"{len(statuses)} runs end cleanly while compiling",
+                   [f"exit statuses {wrong}"] if wrong else [])
 
     def test_second_signal(self):
         run = self.workshop.run("twice")
@@ -258,7 +270,9 @@ class ResumeTests:
     def test_damaged_data(self):
         files = sorted(
             str(path.relative_to(self.workshop.data))
-            for path in self.workshop.data.rglob("*") if path.is_file())
+            for path in self.workshop.data.rglob("*")
+            # For other programs, and written anew from tokenizer.model for a checkpoint.
+            if path.is_file() and path.name not in ("tokenizer.json", "tokenizer_config.json"))
         for name in files:
             for how in ("flipped", "truncated", "deleted", "longer"):
                 data = self.workshop.folder / "damaged-data"
@@ -478,7 +492,9 @@ def main():
         for name in [name for name in dir(tests) if name.startswith("test_")]:
             if options.only in name:
                 print(f"{name[5:].replace('_', ' ')}:", flush=True)
+                begin = time.monotonic()
                 getattr(tests, name)()
+                print(f"  {time.monotonic() - begin:.1f} s", flush=True)
     print(f"{tests.passed} passed, {tests.failed} failed in {time.monotonic() - start:.0f} s")
     sys.exit(1 if tests.failed else 0)
 

@@ -10,7 +10,13 @@ private let noted = Atomic<Int32>(0)
 /// calls. A second one ends the process at once.
 package enum Interruption {
     /// Starts listening, in place of the signals' default action.
+    ///
+    /// A reader of the output that goes away, and a limit on the size of files, no longer end the
+    /// process either: writing fails instead, so that the run can say what happened.
     package static func listen() {
+        // Globals are made when first used, which a handler must not do.
+        _ = noted.load(ordering: .relaxed)
+        for number in [SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
         for number in [SIGINT, SIGTERM] {
             _ = signal(number) { number in
                 let (isFirst, _) = noted.compareExchange(

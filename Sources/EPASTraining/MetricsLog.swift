@@ -7,6 +7,8 @@ package final class MetricsLog {
     private let folder: URL
     private let handle: FileHandle
     private let encoder: JSONEncoder
+    /// Training steps whose records the log had when it was opened.
+    let stepsAtStart: Int
 
     /// Opens the log of a run folder for a run that has done `step` steps.
     ///
@@ -22,8 +24,13 @@ package final class MetricsLog {
         var text = Data()
         for record in kept { text += try encoder.encode(record) + Data("\n".utf8) }
         try text.write(to: url, options: .atomic)
+        let steps = kept.compactMap { record in
+            if case .training(let step) = record { step.step } else { nil }
+        }
+        stepsAtStart = Set(steps).count
         handle = try FileHandle(forWritingTo: url)
         try handle.seekToEnd()
+        try handle.synchronize()
     }
 
     deinit { try? handle.close() }

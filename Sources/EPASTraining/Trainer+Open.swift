@@ -24,6 +24,7 @@ extension Trainer {
     ) throws -> Trainer {
         let path = URL(filePath: config.data.path)
         let training = try TokenDataset(path, split: .train)
+        let tokenizer = try training.tokenizer()
         let setup = try RunSetup.open(config, vocabulary: training.vocabularySize)
         let identity = RunIdentity(setup, dataFingerprint: training.fingerprint)
 
@@ -39,7 +40,7 @@ extension Trainer {
         return try Trainer(
             setup, folder: folder, identity: identity, resuming: start, training: training,
             validation: validation,
-            tokenizer: try loadTokenizer(at: training.tokenizerDirectory),
+            tokenizer: tokenizer,
             client: client, cache: cache, initialParameter: source, interruption: interruption,
             report: report)
     }

@@ -70,6 +70,13 @@ package final class Trainer {
                 startingFrom: setup.model, client: client, parameter: initialParameter)
         }
         metrics = try MetricsLog(folder: folder.url, continuingAfter: progress.step)
+        let lost = progress.step - metrics.stepsAtStart
+        if lost > 0 {
+            report(
+                .notice(
+                    "\(MetricsLog.fileName) lacks \(lost) of the \(progress.step) steps before the"
+                        + " checkpoint; they are not written again."))
+        }
     }
 
     /// Runs until the last step or a signal.
@@ -106,7 +113,7 @@ package final class Trainer {
         return .interrupted(signal: interruption() ?? 0)
     }
 
-    /// Does one step; `false` if a signal came before it began.
+    /// Does one step; `false` if a signal came before its update.
     private func advance() throws -> Bool {
         let clock = ContinuousClock()
         let start = clock.now
@@ -119,9 +126,14 @@ package final class Trainer {
         programs.prepare(after: step, validates: !validation.isEmpty)
 
         let rate = setup.learningRate.rate(atStep: step)
+        var following = batches
         var inputs: [HostArray] = []
-        for _ in 0..<setup.config.training.accumulation { inputs.append(try batches.next().tokens) }
-        let outcome = try program(&state, batches: inputs, step: step, learningRate: rate)
+        for _ in 0..<setup.config.training.accumulation {
+            inputs.append(try following.next().tokens)
+        }
+        let result = try program.advance(
+            &state, batches: inputs, step: step, learningRate: rate, until: { stops })
+        guard let outcome = result else { return false }
 
         let seconds = (clock.now - start).inSeconds
         let record = StepRecord(
@@ -138,6 +150,7 @@ package final class Trainer {
             throw TrainingError.notFinite(
                 step: step, loss: outcome.loss, gradientNorm: outcome.gradientNorm)
         }
+        batches = following
         progress = RunProgress(
             step: step, tokens: record.tokens, elapsedSeconds: record.elapsedSeconds,
             cursor: batches.cursor)

@@ -37,7 +37,7 @@ struct InspectCommand: ParsableCommand {
     @OptionGroup var runtime: RuntimeOptions
 
     func run() throws {
-        let folder = try ModelFolder(URL(filePath: checkpoint))
+        let folder = try openModel(checkpoint)
         let model = folder.config
         let plan = try sharing.plan(layers: model.layers)
         let rows = try Self.rows(tokens, vocabulary: model.vocabulary)

@@ -58,7 +58,8 @@ func clockTime(_ seconds: Double) -> String {
 
 /// Writes a line to standard error.
 func printError(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    // A message that nobody reads any more is no reason to stop.
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
 }
 
 /// Throws a usage error (exit code 64) unless a condition holds.

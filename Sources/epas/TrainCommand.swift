@@ -30,6 +30,7 @@ struct TrainCommand: ParsableCommand {
             print(RunFileHelp.text)
             return
         }
+        Interruption.listen()
         let config = try file.config()
         let name = URL(filePath: file.runFile ?? "").deletingPathExtension().lastPathComponent
         let folder = URL(filePath: output ?? "runs/\(name)")
@@ -38,19 +39,29 @@ struct TrainCommand: ParsableCommand {
             plugin: config.runtime.plugin, threads: config.runtime.threads,
             cache: config.runtime.cache)
 
-        Interruption.listen()
         let display = TrainingDisplay(steps: config.training.steps)
         let trainer = try Trainer.open(
             config, folder: folder, resuming: resume, client: client, cache: cache,
             report: display.show)
-        let ending = try trainer.run()
-        display.end()
-        switch ending {
-        case .finished:
-            printError("Finished: \(folder.path)")
-        case .interrupted:
-            printError("Interrupted; continue with --resume.")
-            throw ExitCode(130)
+        var code = ExitCode.success
+        do {
+            let ending = try trainer.run()
+            display.end()
+            switch ending {
+            case .finished:
+                printError("Finished: \(folder.path)")
+            case .interrupted:
+                printError("Interrupted; continue with --resume.")
+                code = ExitCode(130)
+            }
+        } catch {
+            display.end()
+            printError(Self.fullMessage(for: error))
+            code = Self.exitCode(for: error)
         }
+        // A program may still be compiled in the background. `exit` would destroy the plugin's
+        // globals under it.
+        fflush(nil)
+        _exit(code.rawValue)
     }
 }

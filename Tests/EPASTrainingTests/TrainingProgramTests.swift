@@ -124,6 +124,23 @@ struct TrainingProgramTests {
         }
     }
 
+    @Test("a step that is stopped between its batches changes nothing")
+    func stoppedAccumulation() throws {
+        var state = try initialState()
+        let before = try bytes(state)
+        let step = try executable(program("qk:2"), accumulation: 3)
+        var asked = 0
+        let outcome = try step.advance(
+            &state, batches: [tokens(1), tokens(2), tokens(3)], step: 1, learningRate: 1e-3
+        ) {
+            asked += 1
+            return asked == 2
+        }
+        #expect(outcome == nil)
+        #expect(asked == 2)
+        #expect(try bytes(state) == before)
+    }
+
     @Test("a loss or gradient that is not finite changes nothing")
     func notFinite() throws {
         let model = Self.model
