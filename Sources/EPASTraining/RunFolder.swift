@@ -53,6 +53,7 @@ struct RunIdentity: Hashable, Codable {
             "training.sequence": "\(training.sequence)",
             "training.seed": "\(training.seed)",
             "training.precision": training.precision.rawValue,
+            "training.moments": training.moments.rawValue,
             "sharing": setup.config.sharing.map { _ in
                 setup.schedule.finalPlan.text(layers: model.layers)
                     + ", growth \(setup.schedule.growth), interval \(setup.schedule.interval)"
@@ -112,7 +113,9 @@ package struct ResumePoint: Sendable {
             optimizer,
             expected: Dictionary(
                 uniqueKeysWithValues: shapes.flatMap { name, shape in
-                    Self.momentNames(name).map { ($0, shape) }
+                    Self.momentNames(name).map {
+                        ($0, shape.with(setup.optimizer.momentType))
+                    }
                 }))
     }
 

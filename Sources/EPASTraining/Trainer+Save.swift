@@ -18,7 +18,7 @@ extension Trainer {
             uniqueKeysWithValues: parameters.enumerated().map { ($0.element.name, $0.offset) })
         let shapes = parameters.map { ($0.name, $0.shape(.float32)) }
         let moments = shapes.flatMap { name, shape in
-            ResumePoint.momentNames(name).map { ($0, shape) }
+            ResumePoint.momentNames(name).map { ($0, shape.with(setup.optimizer.momentType)) }
         }
         let momentIndex = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().flatMap { offset, parameter in

@@ -67,7 +67,8 @@ package final class Trainer {
                 setup.model, client: client, parameter: start.parameter, moment: start.moment)
         } else {
             state = try TrainingState(
-                startingFrom: setup.model, client: client, parameter: initialParameter)
+                startingFrom: setup.model, client: client,
+                momentType: setup.optimizer.momentType, parameter: initialParameter)
         }
         metrics = try MetricsLog(folder: folder.url, continuingAfter: progress.step)
         let lost = progress.step - metrics.stepsAtStart
