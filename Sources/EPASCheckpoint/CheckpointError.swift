@@ -1,3 +1,5 @@
+import Foundation
+
 /// A file or folder of a checkpoint that cannot be used or written, and what to do.
 package struct CheckpointError: Error, Hashable, Sendable {
     /// The file or folder: its path, or its name inside a checkpoint.
@@ -37,4 +39,14 @@ func shown(_ name: String) -> String {
         text += scalar.properties.generalCategory == .control ? "?" : String(scalar)
     }
     return name.unicodeScalars.count > 120 ? text + "…" : text
+}
+
+/// Why a call of Foundation failed, as a clause.
+func cause(of error: any Error) -> String {
+    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    if let underlying, underlying.domain == NSPOSIXErrorDomain {
+        return String(cString: strerror(Int32(truncatingIfNeeded: underlying.code)))
+    }
+    let text = error.localizedDescription
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
 }

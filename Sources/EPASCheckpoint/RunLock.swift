@@ -15,7 +15,7 @@ package final class RunLock: Sendable {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
             throw CheckpointError(
-                folder.path, "the run folder cannot be created: \(error.localizedDescription)",
+                folder.path, "the run folder cannot be created: \(cause(of: error))",
                 remedy: "Check the permissions of the folder above it, and the disk.")
         }
         let path = folder.appendingPathComponent("lock").path

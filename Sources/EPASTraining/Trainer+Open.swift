@@ -31,6 +31,14 @@ extension Trainer {
         let folder = try RunFolder(url)
         let start = try resumePoint(
             folder, resuming: resuming, setup: setup, identity: identity, report: report)
+        let machine = SavedState.machine(client)
+        if let start, start.machine != machine {
+            report(
+                .notice(
+                    "The checkpoint was computed by \(start.machine), the run continues by"
+                        + " \(machine): sums are rounded differently, so this is not the run that"
+                        + " would have been."))
+        }
         try folder.write(config)
         let validation = try validationBatches(path, config)
         if validation.isEmpty {

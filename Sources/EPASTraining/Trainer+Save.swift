@@ -46,7 +46,7 @@ extension Trainer {
                 "state.json",
                 SavedState(
                     progress: progress, identity: identity,
-                    share: next.text(layers: setup.model.layers)))
+                    share: next.text(layers: setup.model.layers), machine: machine))
         }
         report(.saved(step: progress.step, url))
     }

@@ -21,6 +21,8 @@ package final class Trainer {
     let folder: RunFolder
     let identity: RunIdentity
     let tokenizer: any Tokenizer
+    /// What computes, as a checkpoint notes it.
+    let machine: String
     let metrics: MetricsLog
     let report: (TrainingEvent) -> Void
     private(set) var state: TrainingState
@@ -50,6 +52,7 @@ package final class Trainer {
         self.folder = folder
         self.identity = identity
         self.tokenizer = tokenizer
+        machine = SavedState.machine(client)
         self.report = report
         self.interruption = interruption
         self.validation = validation.map(\.tokens)
