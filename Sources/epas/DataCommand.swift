@@ -3,6 +3,6 @@ import ArgumentParser
 /// Groups the commands about data.
 struct DataCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Prepare text for training.",
-        subcommands: [DataPrepareCommand.self])
+        commandName: "data", abstract: "Prepare text for training, and look at it.",
+        subcommands: [DataPrepareCommand.self, DataBatchesCommand.self])
 }

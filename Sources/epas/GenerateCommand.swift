@@ -35,6 +35,9 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: "Type of activations and products.")
     var dtype = ComputeType.float32
 
+    @Flag(help: "Print the text and the tokens as JSON, once it is complete.")
+    var json = false
+
     @OptionGroup var sharing: ShareOptions
     @OptionGroup var runtime: RuntimeOptions
 
@@ -61,15 +64,29 @@ struct GenerateCommand: ParsableCommand {
             folder.config, plan: plan, parameters: try folder.upload(to: client), client: client,
             computeType: dtype.elementType, cache: cache)
         var printed = TextStream(tokenizer: tokenizer, after: tokens)
-        write(prompt)
-        _ = try generator.continuation(
+        if !json { write(prompt) }
+        let new = try generator.continuation(
             of: tokens, limit: maxTokens, sampler: sampler,
             stops: tokenizer.endOfSequence.map { [$0] } ?? []
         ) { token in
-            write(printed.append(token))
+            if !json { write(printed.append(token)) }
             return true
         }
-        write(printed.rest + "\n")
+        guard json else { return write(printed.rest + "\n") }
+        try printJSON(
+            Result(
+                share: plan.text(layers: folder.config.layers), promptTokens: tokens, tokens: new,
+                text: tokenizer.decode(new)))
+    }
+
+    private struct Result: Encodable {
+        let share: String
+        /// The prompt's tokens, the token that starts a sequence included.
+        let promptTokens: [Int32]
+        /// The tokens added, without the one that ended the text.
+        let tokens: [Int32]
+        /// Of the tokens added.
+        let text: String
     }
 
     private func write(_ text: String) {
