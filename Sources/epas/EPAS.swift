@@ -1,13 +1,59 @@
 import ArgumentParser
+import EPASTraining
+import Foundation
 
 @main
 struct EPASCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "epas",
         abstract: "Train, evaluate and run LLaMA models with progressive activation sharing.",
+        discussion: """
+            Results go to standard output, progress and errors to standard error. Exit codes: 0 \
+            done, 1 failed, 64 wrong usage, 130 interrupted.
+
+            Environment:
+              EPAS_PJRT_PLUGIN  The PJRT plugin, where neither --plugin nor the run file names \
+            one: cpu, cuda or a file.
+              EPAS_DEPS         Folder of installed plugins. Default: .deps in the working \
+            directory, or in the one that the program was built in.
+              EPAS_XLA_LOG      Show XLA's own log; as runtime.xla_log in a run file.
+            """,
+        version: programVersion,
         subcommands: [
             DataCommand.self, TrainCommand.self, PlanCommand.self, EvaluateCommand.self,
             GenerateCommand.self, InspectCommand.self, FLOPsCommand.self, ReportCommand.self,
             BenchmarkCommand.self,
         ])
+
+    static func main() async {
+        // A full quota and a closed pipe are errors of the call, not the end of the program.
+        for code in [SIGXFSZ, SIGPIPE] { signal(code, SIG_IGN) }
+        Interruption.listen()
+        var command: any ParsableCommand
+        do {
+            command = try parseAsRoot()
+        } catch {
+            exit(withError: error)
+        }
+        do {
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            end(error)
+        }
+    }
+
+    /// Ends the process after a command that failed.
+    private static func end(_ error: any Error) -> Never {
+        switch error {
+        case let exitCode as ExitCode: exit(withError: exitCode)
+        case let request as CleanExit: exit(withError: request)
+        case OutputError.closed: break
+        default: printError("Error: \(sentence(about: error))")
+        }
+        Foundation.exit(exitCode(for: error).rawValue)
+    }
 }

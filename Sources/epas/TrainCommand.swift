@@ -16,7 +16,9 @@ struct TrainCommand: ParsableCommand {
 
     @OptionGroup var file: RunFileOptions
 
-    @Option(help: "The run folder. Default: runs/ and the run file's name.")
+    @Option(
+        help: ArgumentHelp(
+            "The run folder. (default: runs/ and the run file's name)", valueName: "folder"))
     var output: String?
 
     @Flag(help: "Continue from the run folder's last good checkpoint.")
@@ -27,7 +29,7 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         if helpRunFile {
-            print(RunFileHelp.text)
+            try printLine(RunFileHelp.text)
             return
         }
         let config = try file.config()
@@ -38,7 +40,7 @@ struct TrainCommand: ParsableCommand {
             plugin: config.runtime.plugin, threads: config.runtime.threads,
             cache: config.runtime.cache)
 
-        Interruption.listen()
+        Interruption.claimFirst(saying: "Saving before the end; a second signal ends at once.")
         let display = TrainingDisplay(steps: config.training.steps)
         let trainer = try Trainer.open(
             config, folder: folder, resuming: resume, client: client, cache: cache,
@@ -50,7 +52,7 @@ struct TrainCommand: ParsableCommand {
             printError("Finished: \(folder.path)")
         case .interrupted:
             printError("Interrupted; continue with --resume.")
-            throw ExitCode(130)
+            throw ExitCode(Interruption.exitCode)
         }
     }
 }
