@@ -38,6 +38,10 @@ struct BenchmarkTrainCommand: ParsableCommand {
     func validate() throws {
         _ = try preset(model)
         try requirePositive([("batch", batch), ("sequence", sequence), ("steps", steps)])
+        // Beyond, the sizes of a step's arrays could not even be computed.
+        try require(
+            batch <= 1 << 16 && sequence <= 1 << 20,
+            "--batch is \(batch) and --sequence \(sequence). Use at most 65536 and 1048576.")
     }
 
     func run() throws {

@@ -19,7 +19,13 @@ struct CheckpointArgument: ParsableArguments {
 func openModel(_ path: String) throws -> ModelFolder {
     let url = try existingFolder(path)
     let checkpoints = RunFolder.checkpoints(of: url)
-    guard !checkpoints.steps.isEmpty else { return try ModelFolder(url) }
+    guard !checkpoints.steps.isEmpty else {
+        try requireInput(
+            FileManager.default.fileExists(atPath: url.appending(path: "config.json").path),
+            "\(path) holds neither a model (config.json) nor a run's checkpoints. Name a checkpoint or run folder."
+        )
+        return try ModelFolder(url)
+    }
     let found = checkpoints.latestGood()
     for refused in found.refused { printError("Not used: \(refused)") }
     guard let checkpoint = found.checkpoint else {
@@ -39,4 +45,16 @@ func existingFolder(_ path: String) throws -> URL {
     try requireInput(exists, "There is no folder \(path). Check the path.")
     try requireInput(isFolder.boolValue, "\(path) is a file. Name the folder that it is in.")
     return URL(filePath: path)
+}
+
+/// Refuses a path where no file can be made or replaced, before the work for it begins.
+func checkOutputFile(_ path: String) throws {
+    var facts = stat()
+    if stat(path, &facts) == 0 {
+        try requireInput(
+            facts.st_mode & S_IFMT == S_IFREG, "--output \(path) is not a file. Name a file.")
+    } else {
+        try require(!path.isEmpty, "--output is empty. Name a file.")
+        _ = try existingFolder(URL(filePath: path).deletingLastPathComponent().path)
+    }
 }

@@ -48,12 +48,13 @@ struct EPASCommand: AsyncParsableCommand {
 
     /// Ends the process after a command that failed.
     private static func end(_ error: any Error) -> Never {
-        switch error {
-        case let exitCode as ExitCode: exit(withError: exitCode)
-        case let request as CleanExit: exit(withError: request)
-        case OutputError.closed: break
-        default: printError("Error: \(sentence(about: error))")
+        let code = exitCode(for: error)
+        // Help that was asked for, and an end that the command has already explained.
+        if code.isSuccess || error is ExitCode { exit(withError: error) }
+        if case OutputError.closed = error {
+        } else {
+            printError("Error: \(sentence(about: error))")
         }
-        Foundation.exit(exitCode(for: error).rawValue)
+        Foundation.exit(code.rawValue)
     }
 }

@@ -28,6 +28,8 @@ private func systemSentence(_ facts: [String: Any], _ error: NSError) -> String 
         reason = String(cString: strerror(Int32(error.code)))
     }
     let path = facts[NSFilePathErrorKey] as? String ?? (facts[NSURLErrorKey] as? URL)?.path
+    let preface = "The operation could not be completed. "
+    if reason.hasPrefix(preface) { reason.removeFirst(preface.count) }
     while reason.hasSuffix(".") { reason.removeLast() }
     return (path.map { "\($0): " } ?? "") + reason
         + ". Check the path, its permissions and the disk."

@@ -29,12 +29,12 @@ struct EvaluateCommand: ParsableCommand {
             return
         }
         try printTable(
-            ["share", "loss", "perplexity", "accuracy", "tokens/s", "GFLOPs per token"],
+            ["share", "loss", "perplexity", "accuracy", "tokens/s", "MFLOPs per token"],
             results.map {
                 [
                     $0.share, fixed($0.loss, 4), fixed($0.perplexity, 3),
                     fixed(100 * $0.accuracy, 2) + " %", fixed($0.tokensPerSecond, 0),
-                    fixed($0.forwardFlopsPerToken / 1e9, 4),
+                    fixed($0.forwardFlopsPerToken / 1e6, 3),
                 ]
             })
     }
@@ -94,6 +94,10 @@ struct EvaluationOptions: ParsableArguments {
         let url = try existingFolder(data)
         let dataset = try TokenDataset(url, split: Split(rawValue: split) ?? .validation)
         let model = folder.config
+        try requireInput(
+            dataset.tokenCount > 0,
+            "The data of \(data) has no \(split) split. Use another --split, or prepare it with a larger --validation-fraction."
+        )
         try requireInput(
             dataset.vocabularySize <= model.vocabulary,
             "The data has \(dataset.vocabularySize) tokens, but the model knows \(model.vocabulary). Prepare the data with the model's tokenizer."

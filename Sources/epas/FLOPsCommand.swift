@@ -51,11 +51,11 @@ struct FLOPsCommand: ParsableCommand {
             return
         }
         try printTable(
-            ["share", "forward TFLOPs", "training TFLOPs", "GFLOPs per token", "saved"],
+            ["share", "forward FLOPs", "training FLOPs", "FLOPs per token", "saved"],
             rows.map {
                 [
-                    $0.share, fixed($0.forwardFlopsPerSample / 1e12, 3),
-                    fixed($0.flopsPerSample / 1e12, 2), fixed($0.flopsPerToken / 1e9, 3),
+                    $0.share, scaled($0.forwardFlopsPerSample), scaled($0.flopsPerSample),
+                    scaled($0.flopsPerToken),
                     fixed(100 * $0.reduction, 1) + " %",
                 ]
             })

@@ -13,13 +13,15 @@ struct GenerateCommand: ParsableCommand {
 
     @OptionGroup var source: CheckpointArgument
 
-    @Option(help: ArgumentHelp("The text to continue.", valueName: "text"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("The text to continue.", valueName: "text"))
     var prompt: String
 
     @Option(help: ArgumentHelp("The most tokens to add.", valueName: "count"))
     var maxTokens = 64
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "0 takes the most likely token; 1 samples from the model's distribution.",
             valueName: "number"))

@@ -21,6 +21,7 @@ struct InspectCommand: ParsableCommand {
     @OptionGroup var source: CheckpointArgument
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Token ids, separated by commas; rows of equal length separated by semicolons.",
             valueName: "ids"))
@@ -39,6 +40,7 @@ struct InspectCommand: ParsableCommand {
     @OptionGroup var runtime: RuntimeOptions
 
     func run() throws {
+        try checkOutputFile(output)
         let folder = try source.open()
         let model = folder.config
         let plan = try sharing.plan(layers: model.layers)

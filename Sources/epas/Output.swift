@@ -77,6 +77,13 @@ func fixed(_ value: Double, _ decimals: Int) -> String {
     String(format: "%.\(decimals)f", value)
 }
 
+/// A large count with a metric prefix: `1.810 T`.
+func scaled(_ value: Double) -> String {
+    let prefixes = ["", "k", "M", "G", "T", "P", "E"]
+    let thousands = value < 1 ? 0 : min(prefixes.count - 1, Int(log10(value)) / 3)
+    return fixed(value / pow(1000, Double(thousands)), 3) + " " + prefixes[thousands]
+}
+
 /// A number of bytes in the unit that reads best.
 func bytes(_ count: Int) -> String {
     switch count {

@@ -53,18 +53,18 @@ struct PlanCommand: ParsableCommand {
             )
         }
         try printTable(
-            ["steps", "share", "sharing layers", "tokens", "MFLOPs per token", "saved"],
+            ["steps", "share", "sharing layers", "tokens", "FLOPs per token", "saved"],
             stages.map {
                 [
                     "\($0.firstStep)-\($0.lastStep)", $0.share,
                     $0.sharingLayers.isEmpty ? "-" : ranges($0.sharingLayers), "\($0.tokens)",
-                    fixed($0.flopsPerToken / 1e6, 2), fixed(100 * $0.reduction, 1) + " %",
+                    scaled($0.flopsPerToken), fixed(100 * $0.reduction, 1) + " %",
                 ]
             })
         let total = stages.reduce(0) { $0 + Double($1.tokens) * $1.flopsPerToken }
         let full = Double(steps * setup.tokensPerStep) * baseline
         try printLine(
-            "whole run: \(fixed(total / 1e12, 2)) TFLOPs, \(fixed(100 * (1 - total / full), 1)) % less than without sharing"
+            "whole run: \(scaled(total))FLOPs, \(fixed(100 * (1 - total / full), 1)) % less than without sharing"
         )
     }
 

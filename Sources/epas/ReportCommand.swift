@@ -27,16 +27,20 @@ struct ReportCommand: ParsableCommand {
     var output: String?
 
     func run() throws {
+        let folder = output.map { URL(filePath: $0) }
+        if let folder {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        }
         let (client, cache) = try runtime.open()
         var reports: [RunReport] = []
         for run in runs {
-            let folder = try openModel(run)
+            let model = try openModel(run)
             let records = try MetricsLog.records(in: URL(filePath: run))
-            let plans = try sharing.plans(layers: folder.config.layers)
+            let plans = try sharing.plans(layers: model.config.layers)
             reports.append(
                 RunReport(
                     name: URL(filePath: run).lastPathComponent, records: records,
-                    rows: try options.evaluate(folder, plans: plans, client: client, cache: cache)))
+                    rows: try options.evaluate(model, plans: plans, client: client, cache: cache)))
         }
         if json.isOn {
             for report in reports { try printJSON(report) }
@@ -44,9 +48,7 @@ struct ReportCommand: ParsableCommand {
             try printRuns(reports)
             try printLengths(reports)
         }
-        guard let output else { return }
-        let folder = URL(filePath: output)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        guard let folder else { return }
         try jsonData(reports, pretty: true).write(to: folder.appending(path: "report.json"))
         let plot = folder.appending(path: "loss.svg")
         try Data(Self.plot(reports).svg.utf8).write(to: plot)
@@ -74,7 +76,7 @@ struct ReportCommand: ParsableCommand {
             first.rows.indices.map { index in
                 var row = [
                     first.rows[index].share,
-                    fixed(first.rows[index].forwardFlopsPerToken / 1e6, 2),
+                    fixed(first.rows[index].forwardFlopsPerToken / 1e6, 3),
                 ]
                 for report in reports {
                     row += [

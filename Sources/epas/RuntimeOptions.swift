@@ -11,7 +11,9 @@ struct RuntimeOptions: ParsableArguments {
             valueName: "name"))
     var plugin: String?
 
-    @Option(help: ArgumentHelp("CPU threads; 0 uses every core.", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("CPU threads; 0 uses every core.", valueName: "count"))
     var threads = 0
 
     @Option(

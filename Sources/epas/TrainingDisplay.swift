@@ -42,24 +42,32 @@ final class TrainingDisplay {
     func end() { line.clear() }
 
     private func stepped(_ record: StepRecord) {
-        // The first step of a program is slower than the rest.
         let switches = share != record.share
         share = record.share
-        recent = Array(((switches ? [] : recent) + [record.seconds]).suffix(20))
-        let left = recent.sorted()[recent.count / 2] * Double(steps - record.step)
-        let text = [
+        var parts = [
             "step \(record.step)/\(steps)",
             "loss \(record.loss.map { fixed($0, 4) } ?? "not finite")",
-            "\(fixed(record.tokensPerSecond, 0)) tokens/s", describe(record.share),
-            "\(clockTime(left)) left",
-        ].joined(separator: "  ")
+        ]
+        if switches {
+            // The first step of a program waits for it: its speed says nothing.
+            recent = []
+            parts.append(describe(record.share))
+        } else {
+            recent = Array((recent + [record.seconds]).suffix(20))
+            let left = recent.sorted()[recent.count / 2] * Double(steps - record.step)
+            parts += [
+                "\(fixed(record.tokensPerSecond, 0)) tokens/s", describe(record.share),
+                "\(clockTime(left)) left",
+            ]
+        }
+        let text = parts.joined(separator: "  ")
         if switches || record.step == steps {
             line.finish(text)
         } else if line.isTerminal {
             line.update(bar(Double(record.step) / Double(steps), before: text) + text)
         } else if record.step.isMultiple(of: stride) {
             line.finish(text)
-        } else if recent.count > 1 {
+        } else {
             // Steps so slow that the next round one is far away.
             line.update(text)
         }
