@@ -16,7 +16,8 @@ package final class RunLock: Sendable {
         } catch {
             throw CheckpointError(
                 folder.path, "the run folder cannot be created: \(cause(of: error))",
-                remedy: "Check the permissions of the folder above it, and the disk.")
+                remedy: "Check that no file is in its place, the permissions of the folder above"
+                    + " it, and the disk.")
         }
         let path = folder.appendingPathComponent("lock").path
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)

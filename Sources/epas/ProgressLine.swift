@@ -7,7 +7,7 @@ struct ProgressLine {
     /// Between lines where there is no terminal, in seconds.
     private static let lineInterval = 10.0
 
-    private let isTerminal = isatty(STDERR_FILENO) == 1
+    let isTerminal = isatty(STDERR_FILENO) == 1
     private var last: Date?
     private var isDrawn = false
 
@@ -26,12 +26,11 @@ struct ProgressLine {
         draw(text)
     }
 
-    /// Shows the text now, and goes on below it.
+    /// Writes a line that stays.
     mutating func finish(_ text: String) {
-        draw(text)
-        if isDrawn { write("\n") }
-        isDrawn = false
-        last = nil
+        clear()
+        write(text + "\n")
+        if !isTerminal { last = Date() }
     }
 
     /// Removes the line from a terminal.
@@ -43,11 +42,13 @@ struct ProgressLine {
 
     private mutating func draw(_ text: String) {
         guard isTerminal else { return write(text + "\n") }
-        write("\r\(text.prefix(Self.columns - 1))\u{1b}[K")
+        // The last column stays free: a terminal would go to the next line.
+        write("\r\(text.prefix(columns - 1))\u{1b}[K")
         isDrawn = true
     }
 
-    private static var columns: Int {
+    /// The terminal's width in characters.
+    var columns: Int {
         var size = winsize()
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1
             ? Int(size.ws_col) : 80

@@ -16,7 +16,9 @@ struct TrainCommand: ParsableCommand {
 
     @OptionGroup var file: RunFileOptions
 
-    @Option(help: "The run folder. Default: runs/ and the run file's name.")
+    @Option(
+        help: ArgumentHelp(
+            "The run folder. (default: runs/ and the run file's name)", valueName: "folder"))
     var output: String?
 
     @Flag(help: "Continue from the run folder's last good checkpoint.")
@@ -27,10 +29,9 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         if helpRunFile {
-            print(RunFileHelp.text)
+            try printLine(RunFileHelp.text)
             return
         }
-        Interruption.listen()
         let config = try file.config()
         let name = URL(filePath: file.runFile ?? "").deletingPathExtension().lastPathComponent
         let folder = URL(filePath: output ?? "runs/\(name)")
@@ -39,6 +40,7 @@ struct TrainCommand: ParsableCommand {
             plugin: config.runtime.plugin, threads: config.runtime.threads,
             cache: config.runtime.cache)
 
+        Interruption.claimFirst(saying: "Saving before the end; a second signal ends at once.")
         let display = TrainingDisplay(steps: config.training.steps)
         let trainer = try Trainer.open(
             config, folder: folder, resuming: resume, client: client, cache: cache,
@@ -52,11 +54,11 @@ struct TrainCommand: ParsableCommand {
                 printError("Finished: \(folder.path)")
             case .interrupted:
                 printError("Interrupted; continue with --resume.")
-                code = ExitCode(130)
+                code = ExitCode(Interruption.exitCode)
             }
         } catch {
             display.end()
-            printError(Self.fullMessage(for: error))
+            printError("Error: \(sentence(about: error))")
             code = Self.exitCode(for: error)
         }
         // A program may still be compiled in the background. `exit` would destroy the plugin's

@@ -1,8 +1,7 @@
 import EPASTraining
 import Foundation
-import Synchronization
 
-/// Shows a run on standard error: a redrawn line on a terminal, plain lines elsewhere.
+/// Shows a run on standard error: a redrawn line with a bar on a terminal, plain lines elsewhere.
 final class TrainingDisplay {
     private let steps: Int
     private var line = ProgressLine()
@@ -18,22 +17,24 @@ final class TrainingDisplay {
     func show(_ event: TrainingEvent) {
         switch event {
         case .notice(let text):
-            line.clear()
-            printError(text)
+            line.finish(text)
         case .compiling(let share):
-            line.finish("Compiling the training program for \(describe(share))")
+            line.show("Compiling the training program, \(describe(share)) …")
         case .stepped(let record):
             stepped(record)
         case .validated(let record, let index, let count):
             validation.append(record)
-            guard index + 1 == count else { return }
-            let losses = validation.map {
-                "\($0.share) \($0.loss.map { fixed($0, 4) } ?? "not finite")"
+            guard index + 1 == count else {
+                if line.isTerminal { line.show("Validating, \(index + 1) of \(count) lengths …") }
+                return
             }
-            line.finish("step \(record.step): validation loss \(losses.joined(separator: ", "))")
+            let losses = validation.map {
+                "\($0.loss.map { fixed($0, 4) } ?? "not finite") \(describe($0.share))"
+            }
+            line.finish("step \(record.step)  validation loss \(losses.joined(separator: ", "))")
             validation = []
-        case .saved(_, let url):
-            line.update("saved \(url.lastPathComponent)")
+        case .saved(let step, let url):
+            line.finish("step \(step)  saved \(url.lastPathComponent)")
         }
     }
 
@@ -41,23 +42,56 @@ final class TrainingDisplay {
     func end() { line.clear() }
 
     private func stepped(_ record: StepRecord) {
-        // The first step of a program is slower than the rest.
-        recent = (share == record.share ? recent : []) + [record.seconds]
-        recent = Array(recent.suffix(20))
-        let left = recent.sorted()[recent.count / 2] * Double(steps - record.step)
-        let text =
-            "step \(record.step)/\(steps)  loss \(record.loss.map { fixed($0, 4) } ?? "not finite")"
-            + "  \(fixed(record.tokensPerSecond, 0)) tokens/s  \(describe(record.share))"
-            + "  \(clockTime(left)) left"
-        if share != record.share || record.step == steps {
+        let switches = share != record.share
+        share = record.share
+        var parts = [
+            "step \(record.step)/\(steps)",
+            "loss \(record.loss.map { fixed($0, 4) } ?? "not finite")",
+        ]
+        if switches {
+            // The first step of a program waits for it: its speed says nothing.
+            recent = []
+            parts.append(describe(record.share))
+        } else {
+            recent = Array((recent + [record.seconds]).suffix(20))
+            let left = recent.sorted()[recent.count / 2] * Double(steps - record.step)
+            parts += [
+                "\(fixed(record.tokensPerSecond, 0)) tokens/s", describe(record.share),
+                "\(clockTime(left)) left",
+            ]
+        }
+        let text = parts.joined(separator: "  ")
+        if switches || record.step == steps {
+            line.finish(text)
+        } else if line.isTerminal {
+            line.update(bar(Double(record.step) / Double(steps), before: text) + text)
+        } else if record.step.isMultiple(of: stride) {
             line.finish(text)
         } else {
+            // Steps so slow that the next round one is far away.
             line.update(text)
         }
-        share = record.share
+    }
+
+    /// A bar in the columns that a text leaves; empty if they are few.
+    private func bar(_ fraction: Double, before text: String) -> String {
+        let width = min(24, line.columns - 1 - text.count - 4)
+        guard width >= 8 else { return "" }
+        let filled = Int(fraction * Double(width))
+        return "[" + String(repeating: "#", count: filled)
+            + String(repeating: "-", count: width - filled) + "]  "
+    }
+
+    /// Steps between plain lines: 1, 2 or 5 times a power of ten, at most 50 lines a run.
+    private var stride: Int {
+        var power = 1
+        while true {
+            for factor in [1, 2, 5] where factor * power * 50 >= steps { return factor * power }
+            power *= 10
+        }
     }
 
     private func describe(_ share: String) -> String {
-        share == "none" ? "no sharing" : "sharing \(share)"
+        share == "none" ? "without sharing" : "sharing \(share)"
     }
 }
