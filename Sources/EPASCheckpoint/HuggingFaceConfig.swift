@@ -1,8 +1,9 @@
 // `config.json` of a Hugging Face folder with a LLaMA model.
 //
 // Read as LlamaConfig of transformers 4.46 and 5.23 read it, except that a file on which the two
-// disagree is refused. Written so that both read the same: the rotary base and the element type
-// in both spellings. Deliberately missing: rotary scaling, biases, quantization, other models.
+// disagree is refused. Written so that both read the same: the rotary embedding and the element
+// type in both spellings. Deliberately missing: rotary embeddings other than default, linear and
+// llama3, quantization, other models.
 
 package import EPASArray
 package import EPASModel
@@ -103,7 +104,9 @@ extension HuggingFaceConfig {
         let isTied = reader.boolean("tie_word_embeddings") ?? false
         let longest = reader.integer("max_position_embeddings") ?? 2048
         let range = reader.number("initializer_range") ?? 0.02
-        let theta = rotaryBase(&reader)
+        let rotary = rotary(&reader, longest: longest)
+        let attentionBias = reader.boolean("attention_bias") ?? false
+        let feedForwardBias = reader.boolean("mlp_bias") ?? false
         let sharing = sharing(&reader)
         let type = elementType(&reader)
         guard let heads, let width, let layers, let feedForward, let vocabulary else { return nil }
@@ -121,8 +124,9 @@ extension HuggingFaceConfig {
             let model = try ModelConfig(
                 layers: layers, width: width, heads: heads, keyValueHeads: keyValueHeads,
                 headDimension: headDimension, feedForward: feedForward, vocabulary: vocabulary,
-                ropeTheta: theta, normEpsilon: epsilon, tiedEmbeddings: isTied,
-                maximumSequence: longest, initializerRange: range)
+                ropeTheta: rotary.base, rotaryScaling: rotary.scaling, normEpsilon: epsilon,
+                tiedEmbeddings: isTied, attentionBias: attentionBias,
+                feedForwardBias: feedForwardBias, maximumSequence: longest, initializerRange: range)
             return HuggingFaceConfig(
                 model, beginningOfSequence: begin.first, endOfSequence: end,
                 padding: padding.first, elementType: type, sharing: sharing)
@@ -151,9 +155,6 @@ extension HuggingFaceConfig {
             reader.problems.append(
                 "hidden_act \"\(shown(activation))\" is not supported, only silu")
         }
-        for key in ["attention_bias", "mlp_bias"] where reader.boolean(key) == true {
-            reader.problems.append("\(key) is not supported")
-        }
         if let dropout = reader.number("attention_dropout"), dropout != 0 {
             reader.problems.append("attention_dropout is not supported")
         }
@@ -168,40 +169,6 @@ extension HuggingFaceConfig {
                 return
             }
         }
-    }
-
-    /// The base of the rotary embedding, which the file may state three times.
-    private static func rotaryBase(_ reader: inout ConfigReader) -> Double {
-        var bases: [(String, Double)] = []
-        if let base = reader.number("rope_theta") { bases.append(("rope_theta", base)) }
-        for key in ["rope_scaling", "rope_parameters"] {
-            guard let parameters = reader.given(key) else { continue }
-            guard case .object = parameters else {
-                reader.refuse(key, parameters, "is not an object")
-                continue
-            }
-            for name in ["rope_type", "type"] {
-                guard let type = parameters[name], !type.isNull else { continue }
-                if type.string != "default" {
-                    reader.refuse("\(key).\(name)", type, "is not supported, only default")
-                }
-            }
-            if let part = parameters["partial_rotary_factor"], !part.isNull, part.double != 1 {
-                reader.refuse("\(key).partial_rotary_factor", part, "is not supported, only 1")
-            }
-            guard let base = parameters["rope_theta"], !base.isNull else { continue }
-            if let base = base.double {
-                bases.append(("\(key).rope_theta", base))
-            } else {
-                reader.refuse("\(key).rope_theta", base, "is not a number")
-            }
-        }
-        if let first = bases.first, let other = bases.first(where: { $0.1 != first.1 }) {
-            reader.problems.append(
-                "\(first.0) is \(first.1), but \(other.0) is \(other.1), and programs differ in "
-                    + "which they take")
-        }
-        return bases.first?.1 ?? 10_000
     }
 
     private static func elementType(_ reader: inout ConfigReader) -> ElementType? {
@@ -259,15 +226,11 @@ extension HuggingFaceConfig {
             ("initializer_range", .double(model.initializerRange)),
             ("rms_norm_eps", .double(model.normEpsilon)),
             ("tie_word_embeddings", .boolean(model.tiedEmbeddings)),
-            ("attention_bias", .boolean(false)), ("attention_dropout", .double(0)),
-            ("mlp_bias", .boolean(false)), ("rope_theta", .double(model.ropeTheta)),
-            ("rope_scaling", .null),
-            (
-                "rope_parameters",
-                .object([
-                    ("rope_type", .string("default")), ("rope_theta", .double(model.ropeTheta)),
-                ])
-            ),
+            ("attention_bias", .boolean(model.attentionBias)), ("attention_dropout", .double(0)),
+            ("mlp_bias", .boolean(model.feedForwardBias)),
+        ]
+        entries += rotaryEntries
+        entries += [
             ("torch_dtype", type), ("dtype", type),
             ("bos_token_id", beginningOfSequence.map { .integer($0) } ?? .null),
             ("eos_token_id", tokens(endOfSequence)),

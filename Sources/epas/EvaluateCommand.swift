@@ -104,10 +104,12 @@ struct EvaluationOptions: ParsableArguments {
             !inputs.isEmpty,
             "The \(split) split has \(dataset.tokenCount) tokens, fewer than one batch of \(batch) sequences of \(sequence); lower --batch or --sequence."
         )
-        let parameters = try folder.upload(to: client)
+        let parameters = try folder.upload(to: client, matrices: dtype.elementType)
         return try plans.map { plan in
             let evaluator = try Evaluator(
-                LossProgram(model: model, plan: plan, computeType: dtype.elementType),
+                LossProgram(
+                    model: model, plan: plan, computeType: dtype.elementType,
+                    matrices: dtype.elementType),
                 batch: batch, sequence: sequence
             ) { try client.compile($0, cache: cache) }
             guard let result = try evaluator(parameters, batches: inputs.lazy.map(\.tokens)) else {

@@ -58,8 +58,9 @@ struct GenerateCommand: ParsableCommand {
 
         let (client, cache) = try runtime.open()
         let generator = TextGenerator(
-            folder.config, plan: plan, parameters: try folder.upload(to: client), client: client,
-            computeType: dtype.elementType, cache: cache)
+            folder.config, plan: plan,
+            parameters: try folder.upload(to: client, matrices: dtype.elementType), client: client,
+            computeType: dtype.elementType, matrices: dtype.elementType, cache: cache)
         var printed = TextStream(tokenizer: tokenizer, after: tokens)
         write(prompt)
         _ = try generator.continuation(
