@@ -21,6 +21,8 @@ package struct HuggingFaceConfig: Hashable, Sendable {
     /// The type that the weights are said to have; each tensor has its own.
     package var elementType: ElementType?
     package var sharing: PublishedSharing?
+    /// Whether the folder has ``ModelingCode``; not read from a file.
+    package var hasModelingCode = false
 
     package init(
         _ model: ModelConfig, beginningOfSequence: Int? = nil, endOfSequence: [Int] = [],
@@ -42,28 +44,9 @@ extension HuggingFaceConfig {
         let count = schedule.target.count
         let sharing = PublishedSharing(
             kind: schedule.kind.rawValue, layers: count, maximumLayers: count,
-            share: schedule.finalPlan.text(layers: model.layers))
+            share: schedule.finalPlan.text(layers: model.layers),
+            hasFixedSources: schedule.sources != nil)
         self.init(model, sharing: count == 0 ? nil : sharing)
-    }
-}
-
-/// What a published model says of the sharing it was trained for; other programs keep the keys and
-/// run every layer in compute mode.
-package struct PublishedSharing: Hashable, Sendable {
-    /// `qk`, `kv` or `scores`.
-    package var kind: String
-    /// Layers that share by default.
-    package var layers: Int
-    /// Layers that share at most.
-    package var maximumLayers: Int
-    /// The full plan, as `--share` takes it.
-    package var share: String?
-
-    package init(kind: String, layers: Int, maximumLayers: Int, share: String? = nil) {
-        self.kind = kind
-        self.layers = layers
-        self.maximumLayers = maximumLayers
-        self.share = share
     }
 }
 
@@ -197,21 +180,22 @@ extension HuggingFaceConfig {
                 "epas_sharing_layers is \(layers), outside 0 to epas_max_sharing_layers, \(maximum)"
             )
         }
-        return PublishedSharing(kind: kind, layers: layers, maximumLayers: maximum, share: share)
+        return PublishedSharing(
+            kind: kind, layers: layers, maximumLayers: maximum, share: share,
+            hasFixedSources: reader.boolean("epas_fixed_sources") ?? false)
     }
 }
 
 // Writing.
 extension HuggingFaceConfig {
+    /// No token id, one, or a list.
+    static func tokens(_ ids: [Int?]) -> JSONValue {
+        let ids = ids.compactMap { $0.map { JSONValue.integer($0) } }
+        return ids.count > 1 ? .array(ids) : ids.first ?? .null
+    }
+
     /// The file's text; the same configuration always gives the same text.
     package var json: String {
-        func tokens(_ ids: [Int]) -> JSONValue {
-            switch ids.count {
-            case 0: .null
-            case 1: .integer(ids[0])
-            default: .array(ids.map { .integer($0) })
-            }
-        }
         let type: JSONValue = elementType.map { .string($0.rawValue) } ?? .null
         var entries: [(String, JSONValue)] = [
             ("architectures", .array([.string("LlamaForCausalLM")])),
@@ -232,9 +216,9 @@ extension HuggingFaceConfig {
         entries += rotaryEntries
         entries += [
             ("torch_dtype", type), ("dtype", type),
-            ("bos_token_id", beginningOfSequence.map { .integer($0) } ?? .null),
-            ("eos_token_id", tokens(endOfSequence)),
-            ("pad_token_id", padding.map { .integer($0) } ?? .null),
+            ("bos_token_id", Self.tokens([beginningOfSequence])),
+            ("eos_token_id", Self.tokens(endOfSequence)),
+            ("pad_token_id", Self.tokens([padding])),
         ]
         if let sharing {
             entries += [
@@ -243,7 +227,9 @@ extension HuggingFaceConfig {
                 ("epas_max_sharing_layers", .integer(sharing.maximumLayers)),
             ]
             if let share = sharing.share { entries.append(("epas_share", .string(share))) }
+            if sharing.hasFixedSources { entries.append(("epas_fixed_sources", .boolean(true))) }
         }
+        if hasModelingCode { entries.append(("auto_map", ModelingCode.autoMap)) }
         return JSONValue.object(entries).indentedText
     }
 }

@@ -8,6 +8,6 @@ struct EPASCommand: AsyncParsableCommand {
         subcommands: [
             DataCommand.self, TrainCommand.self, PlanCommand.self, EvaluateCommand.self,
             GenerateCommand.self, InspectCommand.self, FLOPsCommand.self, ReportCommand.self,
-            BenchmarkCommand.self,
+            BenchmarkCommand.self, ExportCommand.self,
         ])
 }
