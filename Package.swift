@@ -16,8 +16,11 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
-func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func room(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 func tests(
@@ -53,7 +56,10 @@ let package = Package(
         room("EPASGraph", ["EPASArray"]),
         room("EPASRuntime", ["EPASArray", "CPJRT", collections, crypto]),
         room("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph"]),
-        room("EPASCheckpoint", ["EPASArray", "EPASModel", crypto]),
+        // Compiled into the module, so that the command is one file.
+        room(
+            "EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel", crypto],
+            resources: [.embedInCode("Resources/modeling_epas_llama.py")]),
         room(
             "EPASTraining",
             [

@@ -52,4 +52,14 @@ package struct ModelFolder: Sendable {
     ) throws(CheckpointError) -> HostArray {
         try weights.array(specification.name).converted(to: .float32)
     }
+
+    /// Returns a parameter in the type of its file, whose memory it borrows.
+    package func stored(_ name: String) throws(CheckpointError) -> HostArray {
+        try weights.array(name)
+    }
+
+    /// Gives back the memory that reading a parameter took; it can be read again.
+    package func releasePages(of name: String) {
+        weights.releasePages(of: name)
+    }
 }

@@ -94,10 +94,12 @@ struct EvaluationOptions: ParsableArguments {
         let model = folder.config
         let sequence = sequenceLength(for: model)
         let inputs = try batches(for: model)
-        let parameters = try folder.upload(to: client)
+        let parameters = try folder.upload(to: client, matrices: dtype.elementType)
         return try plans.map { plan in
             let evaluator = try Evaluator(
-                LossProgram(model: model, plan: plan, computeType: dtype.elementType),
+                LossProgram(
+                    model: model, plan: plan, computeType: dtype.elementType,
+                    matrices: dtype.elementType),
                 batch: inputs[0].shape.dimensions[0], sequence: sequence
             ) { try client.compile($0, cache: cache) }
             guard let result = try evaluator(parameters, batches: inputs) else {

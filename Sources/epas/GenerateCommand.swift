@@ -87,8 +87,9 @@ struct GenerateCommand: ParsableCommand {
 
         let (client, cache) = try runtime.open()
         let generator = TextGenerator(
-            model, plan: plan, parameters: try folder.upload(to: client), client: client,
-            computeType: dtype.elementType, cache: cache)
+            model, plan: plan,
+            parameters: try folder.upload(to: client, matrices: dtype.elementType), client: client,
+            computeType: dtype.elementType, matrices: dtype.elementType, cache: cache)
         var printed = TextStream(tokenizer: tokenizer, after: tokens)
         var failure: (any Error)?
         if !json.isOn { try write(prompt) }

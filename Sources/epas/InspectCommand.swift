@@ -48,11 +48,14 @@ struct InspectCommand: ParsableCommand {
         let input = HostArray(rows.flatMap(\.self), [rows.count, rows[0].count])
 
         let (client, cache) = try runtime.open()
-        let program = LossProgram(model: model, plan: plan, computeType: dtype.elementType)
+        // Gradients are those of the float32 masters that training has.
+        let matrices = gradients ? .float32 : dtype.elementType
+        let program = LossProgram(
+            model: model, plan: plan, computeType: dtype.elementType, matrices: matrices)
         let executable = try client.compile(
             program.inspect(batch: rows.count, sequence: rows[0].count, gradients: gradients),
             cache: cache)
-        let parameters = try folder.upload(to: client)
+        let parameters = try folder.upload(to: client, matrices: matrices)
         let results = try executable.execute(borrowing: parameters, inputs: [input]).hostArrays()
 
         let loss = results[0].elements(as: Float.self)
