@@ -38,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        .target(name: "COnig", linkerSettings: [.linkedLibrary("onig")]),
         .target(name: "CPJRT"),
         .target(
             name: "CSentencePiece",
@@ -47,13 +48,14 @@ let package = Package(
         .systemLibrary(name: "CZstd"),
 
         room("EPASArray", []),
+        room("EPASJSON", []),
         room("EPASConfig", ["EPASArray", "Yams"]),
-        room("EPASTokenizer", ["CSentencePiece", crypto]),
+        room("EPASTokenizer", ["COnig", "CSentencePiece", "EPASJSON", crypto]),
         room("EPASData", ["EPASArray", "EPASTokenizer", "CZstd", crypto]),
         room("EPASGraph", ["EPASArray"]),
         room("EPASRuntime", ["EPASArray", "CPJRT", collections, crypto]),
         room("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph"]),
-        room("EPASCheckpoint", ["EPASArray", "EPASModel", crypto]),
+        room("EPASCheckpoint", ["EPASArray", "EPASJSON", "EPASModel", crypto]),
         room(
             "EPASTraining",
             [
@@ -71,8 +73,8 @@ let package = Package(
             name: "epas",
             dependencies: [
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph",
-                "EPASInference", "EPASModel", "EPASRuntime", "EPASTokenizer", "EPASTraining",
-                arguments, collections,
+                "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime", "EPASTokenizer",
+                "EPASTraining", arguments, collections,
             ],
             swiftSettings: settings),
 

@@ -1,3 +1,5 @@
+import EPASJSON
+
 /// A file or folder of a checkpoint that cannot be used or written, and what to do.
 package struct CheckpointError: Error, Hashable, Sendable {
     /// The file or folder: its path, or its name inside a checkpoint.
@@ -28,13 +30,4 @@ func listed(_ names: some Collection<String>, limit: Int = 8) -> String {
     var text = names.prefix(limit).map { "\"\(shown($0))\"" }.joined(separator: ", ")
     if names.count > limit { text += " and \(names.count - limit) more" }
     return text
-}
-
-/// A name from a file as an error shows it: one line, of bounded length.
-func shown(_ name: String) -> String {
-    var text = ""
-    for scalar in name.unicodeScalars.prefix(120) {
-        text += scalar.properties.generalCategory == .control ? "?" : String(scalar)
-    }
-    return name.unicodeScalars.count > 120 ? text + "…" : text
 }

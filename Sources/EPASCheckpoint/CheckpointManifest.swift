@@ -1,3 +1,4 @@
+import EPASJSON
 import struct Foundation.Data
 import struct Foundation.URL
 

@@ -5,6 +5,7 @@
 // in both spellings. Deliberately missing: rotary scaling, biases, quantization, other models.
 
 package import EPASArray
+import EPASJSON
 package import EPASModel
 package import Foundation
 

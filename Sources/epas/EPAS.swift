@@ -9,6 +9,6 @@ struct EPASCommand: AsyncParsableCommand {
             DataCommand.self, TrainCommand.self, PlanCommand.self, EvaluateCommand.self,
             GenerateCommand.self, InspectCommand.self, FLOPsCommand.self, ReportCommand.self,
             ProbeCommand.self,
-            BenchmarkCommand.self,
+            BenchmarkCommand.self, TokenizeCommand.self,
         ])
 }
