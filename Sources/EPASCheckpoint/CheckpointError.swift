@@ -1,3 +1,4 @@
+import EPASJSON
 import Foundation
 
 /// A file or folder of a checkpoint that cannot be used or written, and what to do.
@@ -30,15 +31,6 @@ func listed(_ names: some Collection<String>, limit: Int = 8) -> String {
     var text = names.prefix(limit).map { "\"\(shown($0))\"" }.joined(separator: ", ")
     if names.count > limit { text += " and \(names.count - limit) more" }
     return text
-}
-
-/// A name from a file as an error shows it: one line, of bounded length.
-func shown(_ name: String) -> String {
-    var text = ""
-    for scalar in name.unicodeScalars.prefix(120) {
-        text += scalar.properties.generalCategory == .control ? "?" : String(scalar)
-    }
-    return name.unicodeScalars.count > 120 ? text + "…" : text
 }
 
 /// Why a call of Foundation failed, as a clause.

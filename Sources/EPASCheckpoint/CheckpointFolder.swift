@@ -1,3 +1,4 @@
+import EPASJSON
 package import Foundation
 
 /// A checkpoint of a run whose every file was found to be as saved.

@@ -22,7 +22,7 @@ struct EPASCommand: AsyncParsableCommand {
         subcommands: [
             DataCommand.self, TrainCommand.self, PlanCommand.self, EvaluateCommand.self,
             GenerateCommand.self, InspectCommand.self, FLOPsCommand.self, ReportCommand.self,
-            ProbeCommand.self, ExportCommand.self, BenchmarkCommand.self,
+            ProbeCommand.self, ExportCommand.self, TokenizeCommand.self, BenchmarkCommand.self,
         ])
 
     static func main() async {

@@ -87,7 +87,8 @@ struct ProbeCommand: ParsableCommand {
             })
         let pairs = report.dissimilarPairs.prefix(6).map { "\($0.layer)<\($0.source)" }
         try printLine()
-        try printLine("keys and values least alike, in KVSharer's order: \(pairs.joined(separator: ", "))")
+        try printLine(
+            "keys and values least alike, in KVSharer's order: \(pairs.joined(separator: ", "))")
         try printLine("suggested region: \(report.suggestedShare)")
     }
 
