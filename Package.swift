@@ -97,7 +97,7 @@ let package = Package(
                 "EPASTesting", "EPASTraining", collections,
             ],
             exclude: ["Fixtures"]),
-        tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel"]),
+        tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASJSON", "EPASModel"]),
         tests(
             "EPASTraining",
             [

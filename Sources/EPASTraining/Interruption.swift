@@ -1,6 +1,9 @@
 import Foundation
 import Synchronization
 
+/// Where the signal handler writes the signal's number.
+private let wakingEnd = Atomic<Int32>(-1)
+
 /// SIGINT and SIGTERM: what a program does when it is asked to end.
 ///
 /// Unless told otherwise, the process ends with ``exitCode``. A run that saves first claims the
@@ -22,24 +25,38 @@ package enum Interruption {
 
     /// Starts listening, in place of the signals' default action.
     ///
+    /// A signal handler may do next to nothing, so it only wakes a thread of ours.
+    ///
     /// A reader of the output that goes away, and a limit on the size of files, no longer end the
     /// process either: writing fails instead, so that the command can say what happened.
-    ///
-    /// Has to come before the first other thread: the signals are blocked in the calling thread,
-    /// and in those that it starts, and left to a thread that waits for them.
     package static func listen() {
         for number in [SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGINT)
-        sigaddset(&signals, SIGTERM)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        let thread = Thread { [signals] in
-            var (signals, number) = (signals, Int32(0))
-            while sigwait(&signals, &number) == 0 { handle(number) }
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        wakingEnd.store(ends[1], ordering: .relaxed)
+        let thread = Thread { [ends] in
+            var number: UInt8 = 0
+            while true {
+                let count = read(ends[0], &number, 1)
+                if count == 1 { handle(Int32(number)) } else if errno != EINTR { return }
+            }
         }
         thread.name = "epas.signals"
         thread.start()
+        for number in [SIGINT, SIGTERM] {
+            signal(number) { number in
+                let code = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(wakingEnd.load(ordering: .relaxed), &byte, 1)
+                errno = code
+            }
+        }
+        // Whoever started the program may have blocked them, as threads of libdispatch do.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM] { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
     /// The first signal that came since ``claimFirst(saying:)``, if any.

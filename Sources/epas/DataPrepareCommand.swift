@@ -3,7 +3,7 @@ import EPASData
 import EPASTraining
 import Foundation
 
-struct DataPrepareCommand: AsyncParsableCommand {
+struct DataPrepareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prepare",
         abstract: "Turn text into a folder of tokens, with the tokenizer that made them.",
@@ -59,7 +59,9 @@ struct DataPrepareCommand: AsyncParsableCommand {
     @Flag(help: "Stop at the first document that cannot be used, instead of leaving it out.")
     var strict = false
 
-    @Option(help: ArgumentHelp("CPU threads; 0 uses every core.", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("CPU threads; 0 uses every core.", valueName: "count"))
     var threads = 0
 
     @Option(
@@ -98,8 +100,8 @@ struct DataPrepareCommand: AsyncParsableCommand {
         try require(threads >= 0, "--threads is \(threads). Use 0 or more.")
     }
 
-    func run() async throws {
-        var line = ProgressLine()
+    func run() throws {
+        let line = ProgressLine()
         let start = Date()
         let summary = try preparation.run(folder: { folder in
             Interruption.beforeExit(saying: "Interrupted; nothing was written.", folder.abandon)

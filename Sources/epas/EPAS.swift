@@ -3,7 +3,7 @@ import EPASTraining
 import Foundation
 
 @main
-struct EPASCommand: AsyncParsableCommand {
+struct EPASCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "epas",
         abstract: "Train, evaluate and run LLaMA models with progressive activation sharing.",
@@ -25,7 +25,7 @@ struct EPASCommand: AsyncParsableCommand {
             ProbeCommand.self, ExportCommand.self, TokenizeCommand.self, BenchmarkCommand.self,
         ])
 
-    static func main() async {
+    static func main() {
         Interruption.listen()
         var command: any ParsableCommand
         do {
@@ -34,11 +34,7 @@ struct EPASCommand: AsyncParsableCommand {
             exit(withError: error)
         }
         do {
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
-            }
+            try command.run()
         } catch {
             end(error)
         }

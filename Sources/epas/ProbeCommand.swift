@@ -49,7 +49,7 @@ struct ProbeCommand: ParsableCommand {
         let parameters = try folder.upload(to: client)
         let probe = Probe(
             model, client: client, cache: cache, computeType: options.dtype.elementType)
-        var line = ProgressLine()
+        let line = ProgressLine()
         line.update("Comparing layers")
         let similarity = try probe.similarity(parameters, batches: inputs)
         let losses = try probe.losses(

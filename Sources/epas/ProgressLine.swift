@@ -1,7 +1,7 @@
 import Foundation
 
 /// Progress on standard error: one line that is redrawn on a terminal, plain lines elsewhere.
-struct ProgressLine {
+final class ProgressLine {
     /// Between redraws, in seconds.
     private static let redrawInterval = 0.1
     /// Between lines where there is no terminal, in seconds.
@@ -12,7 +12,7 @@ struct ProgressLine {
     private var isDrawn = false
 
     /// Shows the text if it is time to. It is made only then.
-    mutating func update(_ text: @autoclosure () -> String) {
+    func update(_ text: @autoclosure () -> String) {
         let now = Date()
         let interval = isTerminal ? Self.redrawInterval : Self.lineInterval
         if let last, now.timeIntervalSince(last) < interval { return }
@@ -21,26 +21,26 @@ struct ProgressLine {
     }
 
     /// Shows the text at once, such as when something long begins.
-    mutating func show(_ text: String) {
+    func show(_ text: String) {
         last = Date()
         draw(text)
     }
 
     /// Writes a line that stays.
-    mutating func finish(_ text: String) {
+    func finish(_ text: String) {
         clear()
         write(text + "\n")
         if !isTerminal { last = Date() }
     }
 
     /// Removes the line from a terminal.
-    mutating func clear() {
+    func clear() {
         if isDrawn { write("\r\u{1b}[K") }
         isDrawn = false
         last = nil
     }
 
-    private mutating func draw(_ text: String) {
+    private func draw(_ text: String) {
         guard isTerminal else { return write(text + "\n") }
         // The last column stays free: a terminal would go to the next line.
         write("\r\(text.prefix(columns - 1))\u{1b}[K")

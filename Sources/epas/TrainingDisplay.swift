@@ -4,7 +4,7 @@ import Foundation
 /// Shows a run on standard error: a redrawn line with a bar on a terminal, plain lines elsewhere.
 final class TrainingDisplay {
     private let steps: Int
-    private var line = ProgressLine()
+    private let line = ProgressLine()
     /// Seconds of the last steps, for the time left.
     private var recent: [Double] = []
     private var share: String?
@@ -60,26 +60,33 @@ final class TrainingDisplay {
                 "\(clockTime(left)) left",
             ]
         }
-        let text = parts.joined(separator: "  ")
         if switches || record.step == steps {
-            line.finish(text)
+            line.finish(text(parts))
         } else if line.isTerminal {
-            line.update(bar(Double(record.step) / Double(steps), before: text) + text)
+            line.update(fitted(parts, done: Double(record.step) / Double(steps)))
         } else if record.step.isMultiple(of: stride) {
-            line.finish(text)
+            line.finish(text(parts))
         } else {
             // Steps so slow that the next round one is far away.
-            line.update(text)
+            line.update(text(parts))
         }
     }
 
-    /// A bar in the columns that a text leaves; empty if they are few.
-    private func bar(_ fraction: Double, before text: String) -> String {
-        let width = min(24, line.columns - 1 - text.count - 4)
-        guard width >= 8 else { return "" }
-        let filled = Int(fraction * Double(width))
-        return "[" + String(repeating: "#", count: filled)
-            + String(repeating: "-", count: width - filled) + "]  "
+    private func text(_ parts: [String]) -> String { parts.joined(separator: "  ") }
+
+    /// The parts in the terminal's width: after a bar if there is room, without the middle ones
+    /// if there is too little.
+    private func fitted(_ parts: [String], done: Double) -> String {
+        var parts = parts
+        let room = line.columns - 1
+        while text(parts).count > room, parts.count > 2 { parts.remove(at: 2) }
+        let width = min(24, room - text(parts).count - 4)
+        guard width >= 8 else { return text(parts) }
+        let filled = Int(done * Double(width))
+        let bar =
+            String(repeating: "#", count: filled)
+            + String(repeating: "-", count: width - filled)
+        return "[\(bar)]  \(text(parts))"
     }
 
     /// Steps between plain lines: 1, 2 or 5 times a power of ten, at most 50 lines a run.
