@@ -15,7 +15,7 @@ package final class RunLock: Sendable {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
             throw CheckpointError(
-                folder.path, "the run folder cannot be created: \(cause(of: error))",
+                folder.path, "the run folder cannot be created",
                 remedy: "Check that no file is in its place, the permissions of the folder above"
                     + " it, and the disk.")
         }

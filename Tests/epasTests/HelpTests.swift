@@ -20,7 +20,7 @@ struct HelpTests {
             ),
             (
                 ["generate"],
-                "prompt max-tokens temperature top-k top-p seed dtype share plugin threads "
+                "prompt max-tokens temperature top-k top-p seed dtype json share plugin threads "
                     + "program-cache"
             ),
             (
