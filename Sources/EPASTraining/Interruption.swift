@@ -80,14 +80,16 @@ package enum Interruption {
     }
 
     private static func handle(_ number: Int32) {
-        let (claim, farewell, cleanUp) = state.withLock { state in
-            let isFirst = state.received == nil
+        let ending: State? = state.withLock { state in
+            guard state.received == nil, let claim = state.claim else { return state }
+            // Said before the run can know, so that what it says comes after.
+            say(claim)
             state.received = number
-            return (isFirst ? state.claim : nil, state.farewell, state.cleanUp)
+            return nil
         }
-        if let claim { return say(claim) }
-        cleanUp?()
-        say(farewell)
+        guard let ending else { return }
+        ending.cleanUp?()
+        say(ending.farewell)
         _exit(exitCode)
     }
 

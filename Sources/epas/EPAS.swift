@@ -15,7 +15,7 @@ struct EPASCommand: ParsableCommand {
               EPAS_PJRT_PLUGIN  The PJRT plugin, where neither --plugin nor the run file names \
             one: cpu, cuda or a file.
               EPAS_DEPS         Folder of installed plugins. Default: .deps in the working \
-            directory, or in the one that the program was built in.
+            folder, in the program's, or above them.
               EPAS_XLA_LOG      Show XLA's own log; as runtime.xla_log in a run file.
             """,
         version: programVersion,

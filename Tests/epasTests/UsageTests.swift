@@ -89,17 +89,17 @@ struct UsageTests {
                 says: "--prompt has 102 tokens, but the model's longest sequence is 64. "
                     + "Shorten the prompt."),
             Mistake(
-                "inspect", "runs/run", "--tokens", "1,290", "--output", "x",
+                "inspect", "runs/run", "--tokens", "1,290", "--output", "never.safetensors",
                 says: "--tokens has \"290\". Use token ids from 0 to 289."),
             Mistake(
-                "inspect", "runs/run", "--tokens", "-1,2", "--output", "x",
+                "inspect", "runs/run", "--tokens", "-1,2", "--output", "never.safetensors",
                 says: "--tokens has \"-1\". Use token ids from 0 to 289."),
             Mistake(
-                "inspect", "runs/run", "--tokens", "1", "--output", "x",
+                "inspect", "runs/run", "--tokens", "1", "--output", "never.safetensors",
                 says: "--tokens has one token a row. "
                     + "Give at least two: the first predicts the second."),
             Mistake(
-                "inspect", "runs/run", "--tokens", "1,2;3", "--output", "x",
+                "inspect", "runs/run", "--tokens", "1,2;3", "--output", "never.safetensors",
                 says: "--tokens has rows of different lengths. "
                     + "Give each row equally many ids."),
             Mistake(
@@ -142,16 +142,16 @@ struct UsageTests {
                 says: "training.batch: 0 is out of range (--set). "
                     + "Use a whole number from 1 to 65536."),
             Mistake(
-                "train", "run.yaml", "--output", "x", "--set", "training.batch=60000",
+                "train", "run.yaml", "--output", "refused", "--set", "training.batch=60000",
                 says: "The train data of FOLDER/data has 104386 tokens, which is 6524 sequences "
                     + "of 16 and too few for one batch of 60000. "
                     + "Lower the batch or the sequence length, or prepare more text."),
             Mistake(
-                "train", "run.yaml", "--output", "x", "--set", "data.path=texts",
+                "train", "run.yaml", "--output", "refused", "--set", "data.path=texts",
                 says: "FOLDER/texts holds no manifest.json, so it is not a finished data set. "
                     + "Make one with `epas data prepare`."),
             Mistake(
-                "train", "run.yaml", "--output", "x", "--set", "model.vocabulary=20",
+                "train", "run.yaml", "--output", "refused", "--set", "model.vocabulary=20",
                 says: "model.vocabulary: 20 tokens cannot hold the data's vocabulary of 290. "
                     + "Use at least 290, or prepare the data with the model's tokenizer."),
             Mistake(
@@ -192,7 +192,7 @@ struct UsageTests {
                 says: "FOLDER/run.yaml: A file with the same name already exists. "
                     + "Check the path, its permissions and the disk."),
             Mistake(
-                "data", "prepare", "--input", "texts", "--output", "x", "--vocabulary-size", "9",
+                "data", "prepare", "--input", "texts", "--output", "refused", "--vocabulary-size", "9",
                 says: "A vocabulary of 9 tokens is not possible. Use 260 to 1048575 tokens."),
             Mistake(
                 "data", "prepare", "--input", "texts", "--output", "data", "--vocabulary-size",
