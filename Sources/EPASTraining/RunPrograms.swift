@@ -40,7 +40,7 @@ final class RunPrograms {
 
     /// Starts compiling whatever is needed next, unless something is being compiled.
     ///
-    /// - Parameter step: The step just done.
+    /// - Parameter step: The step being done.
     func prepare(during step: Int, validates: Bool) {
         guard steps.values.allSatisfy(\.isFinished), evaluators.values.allSatisfy(\.isFinished)
         else { return }
