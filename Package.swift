@@ -3,7 +3,7 @@ import PackageDescription
 
 // One target per room of the architecture; data flows one way, so a target imports only those
 // above it in this list. `make setup` provides what lies outside SwiftPM: the PJRT header and
-// plugin (.deps/xla-cpu-pjrt), SentencePiece and zstd.
+// plugin (.deps/xla-cpu-pjrt), SentencePiece, Oniguruma and zstd.
 
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Provides what lies outside SwiftPM: the Debian packages SentencePiece and zstd, and the PJRT
-# plugin for the CPU in .deps/xla-cpu-pjrt. Installs only what is missing; needs no network once
-# everything is there. Afterwards plain `swift build` and `swift test` work.
+# Provides what lies outside SwiftPM: the Debian packages SentencePiece, Oniguruma and zstd, and
+# the PJRT plugin for the CPU in .deps/xla-cpu-pjrt. Installs only what is missing; needs no network
+# once everything is there. Afterwards plain `swift build` and `swift test` work.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=Scripts/common.sh
@@ -54,6 +54,7 @@ has_header() {
 install_missing_packages() {
     local missing=()
     has_header sentencepiece_processor.h || missing+=(libsentencepiece-dev)
+    has_header oniguruma.h || missing+=(libonig-dev)
     has_header zstd.h || missing+=(libzstd-dev)
     has_header c++ || missing+=(g++)
     command -v git >/dev/null || missing+=(git)

@@ -7,6 +7,11 @@ package struct JSONScanner {
     package struct Failure: Error {
         package let offset: Int
         package let problem: String
+
+        package init(offset: Int, problem: String) {
+            self.offset = offset
+            self.problem = problem
+        }
     }
 
     /// Collections inside collections accepted.
