@@ -34,7 +34,7 @@ def run(epas: str, tokenizer: pathlib.Path, values: list, *options: str) -> list
         [epas, "tokenize", str(tokenizer), *options], input=lines, text=True, capture_output=True)  # fmt: skip
     if result.returncode != 0:
         sys.exit(f"{tokenizer.parent.name}: epas tokenize failed: {result.stderr}")
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return [json.loads(line) for line in result.stdout.split("\n") if line]
 
 
 class Comparison:
