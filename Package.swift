@@ -3,7 +3,7 @@ import PackageDescription
 
 // One target per room of the architecture; data flows one way, so a target imports only those
 // above it in this list. `make setup` provides what lies outside SwiftPM: the PJRT header and
-// plugin (.deps/xla-cpu-pjrt), SentencePiece, Oniguruma and zstd.
+// plugin (.deps/xla-cpu-pjrt), SentencePiece, zstd and Oniguruma.
 
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -16,8 +16,11 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
-func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func room(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 func tests(
@@ -55,7 +58,10 @@ let package = Package(
         room("EPASGraph", ["EPASArray"]),
         room("EPASRuntime", ["EPASArray", "CPJRT", collections, crypto]),
         room("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph"]),
-        room("EPASCheckpoint", ["EPASArray", "EPASJSON", "EPASModel", crypto]),
+        // Compiled into the module, so that the command is one file.
+        room(
+            "EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASJSON", "EPASModel", crypto],
+            resources: [.embedInCode("Resources/modeling_epas_llama.py")]),
         room(
             "EPASTraining",
             [
@@ -91,7 +97,7 @@ let package = Package(
                 "EPASTesting", "EPASTraining", collections,
             ],
             exclude: ["Fixtures"]),
-        tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel"]),
+        tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASJSON", "EPASModel"]),
         tests(
             "EPASTraining",
             [

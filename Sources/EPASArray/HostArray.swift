@@ -30,8 +30,17 @@ package struct HostArray: Sendable {
         initializingWith initialize: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
         self.shape = shape
-        storage = HostStorage(byteCount: shape.byteCount)
+        storage = HostStorage(byteCount: shape.byteCount, zeroed: true)
         try initialize(UnsafeMutableRawBufferPointer(start: storage.base, count: shape.byteCount))
+    }
+
+    /// Makes an array of which `initialize` writes every byte.
+    init(
+        unzeroed shape: Shape, initializingWith initialize: (UnsafeMutableRawBufferPointer) -> Void
+    ) {
+        self.shape = shape
+        storage = HostStorage(byteCount: shape.byteCount, zeroed: false)
+        initialize(UnsafeMutableRawBufferPointer(start: storage.base, count: shape.byteCount))
     }
 
     /// Wraps memory that `owner` keeps alive and nobody writes to.
@@ -79,9 +88,9 @@ private final class HostStorage: @unchecked Sendable {
     let base: UnsafeMutableRawPointer?
     private let owner: (any AnyObject & Sendable)?
 
-    init(byteCount: Int) {
+    init(byteCount: Int, zeroed: Bool) {
         let base = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
-        base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+        if zeroed { base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount) }
         self.base = base
         owner = nil
     }

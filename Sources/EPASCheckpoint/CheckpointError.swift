@@ -1,4 +1,5 @@
 import EPASJSON
+import Foundation
 
 /// A file or folder of a checkpoint that cannot be used or written, and what to do.
 package struct CheckpointError: Error, Hashable, Sendable {
@@ -30,4 +31,14 @@ func listed(_ names: some Collection<String>, limit: Int = 8) -> String {
     var text = names.prefix(limit).map { "\"\(shown($0))\"" }.joined(separator: ", ")
     if names.count > limit { text += " and \(names.count - limit) more" }
     return text
+}
+
+/// Why a call of Foundation failed, as a clause.
+func cause(of error: any Error) -> String {
+    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    if let underlying, underlying.domain == NSPOSIXErrorDomain {
+        return String(cString: strerror(Int32(truncatingIfNeeded: underlying.code)))
+    }
+    let text = error.localizedDescription
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
 }

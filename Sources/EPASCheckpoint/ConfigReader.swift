@@ -48,6 +48,11 @@ struct ConfigReader {
         return integer(key)
     }
 
+    mutating func requiredNumber(_ key: String) -> Double? {
+        if given(key) == nil { problems.append("\(key) is missing") }
+        return number(key)
+    }
+
     /// One token id or a list of them, each inside the vocabulary.
     mutating func tokens(_ key: String, vocabulary: Int) -> [Int] {
         guard let given = given(key) else { return [] }

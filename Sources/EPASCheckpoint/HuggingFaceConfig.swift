@@ -1,8 +1,9 @@
 // `config.json` of a Hugging Face folder with a LLaMA model.
 //
 // Read as LlamaConfig of transformers 4.46 and 5.23 read it, except that a file on which the two
-// disagree is refused. Written so that both read the same: the rotary base and the element type
-// in both spellings. Deliberately missing: rotary scaling, biases, quantization, other models.
+// disagree is refused. Written so that both read the same: the rotary embedding and the element
+// type in both spellings. Deliberately missing: rotary embeddings other than default, linear and
+// llama3, quantization, other models.
 
 package import EPASArray
 import EPASJSON
@@ -21,6 +22,8 @@ package struct HuggingFaceConfig: Hashable, Sendable {
     /// The type that the weights are said to have; each tensor has its own.
     package var elementType: ElementType?
     package var sharing: PublishedSharing?
+    /// Whether the folder has ``ModelingCode``; not read from a file.
+    package var hasModelingCode = false
 
     package init(
         _ model: ModelConfig, beginningOfSequence: Int? = nil, endOfSequence: [Int] = [],
@@ -42,28 +45,9 @@ extension HuggingFaceConfig {
         let count = schedule.target.count
         let sharing = PublishedSharing(
             kind: schedule.kind.rawValue, layers: count, maximumLayers: count,
-            share: schedule.finalPlan.text(layers: model.layers))
+            share: schedule.finalPlan.text(layers: model.layers),
+            hasFixedSources: schedule.sources != nil)
         self.init(model, sharing: count == 0 ? nil : sharing)
-    }
-}
-
-/// What a published model says of the sharing it was trained for; other programs keep the keys and
-/// run every layer in compute mode.
-package struct PublishedSharing: Hashable, Sendable {
-    /// `qk`, `kv` or `scores`.
-    package var kind: String
-    /// Layers that share by default.
-    package var layers: Int
-    /// Layers that share at most.
-    package var maximumLayers: Int
-    /// The full plan, as `--share` takes it.
-    package var share: String?
-
-    package init(kind: String, layers: Int, maximumLayers: Int, share: String? = nil) {
-        self.kind = kind
-        self.layers = layers
-        self.maximumLayers = maximumLayers
-        self.share = share
     }
 }
 
@@ -104,7 +88,9 @@ extension HuggingFaceConfig {
         let isTied = reader.boolean("tie_word_embeddings") ?? false
         let longest = reader.integer("max_position_embeddings") ?? 2048
         let range = reader.number("initializer_range") ?? 0.02
-        let theta = rotaryBase(&reader)
+        let rotary = rotary(&reader, longest: longest)
+        let attentionBias = reader.boolean("attention_bias") ?? false
+        let feedForwardBias = reader.boolean("mlp_bias") ?? false
         let sharing = sharing(&reader)
         let type = elementType(&reader)
         guard let heads, let width, let layers, let feedForward, let vocabulary else { return nil }
@@ -122,8 +108,9 @@ extension HuggingFaceConfig {
             let model = try ModelConfig(
                 layers: layers, width: width, heads: heads, keyValueHeads: keyValueHeads,
                 headDimension: headDimension, feedForward: feedForward, vocabulary: vocabulary,
-                ropeTheta: theta, normEpsilon: epsilon, tiedEmbeddings: isTied,
-                maximumSequence: longest, initializerRange: range)
+                ropeTheta: rotary.base, rotaryScaling: rotary.scaling, normEpsilon: epsilon,
+                tiedEmbeddings: isTied, attentionBias: attentionBias,
+                feedForwardBias: feedForwardBias, maximumSequence: longest, initializerRange: range)
             return HuggingFaceConfig(
                 model, beginningOfSequence: begin.first, endOfSequence: end,
                 padding: padding.first, elementType: type, sharing: sharing)
@@ -152,9 +139,6 @@ extension HuggingFaceConfig {
             reader.problems.append(
                 "hidden_act \"\(shown(activation))\" is not supported, only silu")
         }
-        for key in ["attention_bias", "mlp_bias"] where reader.boolean(key) == true {
-            reader.problems.append("\(key) is not supported")
-        }
         if let dropout = reader.number("attention_dropout"), dropout != 0 {
             reader.problems.append("attention_dropout is not supported")
         }
@@ -169,40 +153,6 @@ extension HuggingFaceConfig {
                 return
             }
         }
-    }
-
-    /// The base of the rotary embedding, which the file may state three times.
-    private static func rotaryBase(_ reader: inout ConfigReader) -> Double {
-        var bases: [(String, Double)] = []
-        if let base = reader.number("rope_theta") { bases.append(("rope_theta", base)) }
-        for key in ["rope_scaling", "rope_parameters"] {
-            guard let parameters = reader.given(key) else { continue }
-            guard case .object = parameters else {
-                reader.refuse(key, parameters, "is not an object")
-                continue
-            }
-            for name in ["rope_type", "type"] {
-                guard let type = parameters[name], !type.isNull else { continue }
-                if type.string != "default" {
-                    reader.refuse("\(key).\(name)", type, "is not supported, only default")
-                }
-            }
-            if let part = parameters["partial_rotary_factor"], !part.isNull, part.double != 1 {
-                reader.refuse("\(key).partial_rotary_factor", part, "is not supported, only 1")
-            }
-            guard let base = parameters["rope_theta"], !base.isNull else { continue }
-            if let base = base.double {
-                bases.append(("\(key).rope_theta", base))
-            } else {
-                reader.refuse("\(key).rope_theta", base, "is not a number")
-            }
-        }
-        if let first = bases.first, let other = bases.first(where: { $0.1 != first.1 }) {
-            reader.problems.append(
-                "\(first.0) is \(first.1), but \(other.0) is \(other.1), and programs differ in "
-                    + "which they take")
-        }
-        return bases.first?.1 ?? 10_000
     }
 
     private static func elementType(_ reader: inout ConfigReader) -> ElementType? {
@@ -231,21 +181,22 @@ extension HuggingFaceConfig {
                 "epas_sharing_layers is \(layers), outside 0 to epas_max_sharing_layers, \(maximum)"
             )
         }
-        return PublishedSharing(kind: kind, layers: layers, maximumLayers: maximum, share: share)
+        return PublishedSharing(
+            kind: kind, layers: layers, maximumLayers: maximum, share: share,
+            hasFixedSources: reader.boolean("epas_fixed_sources") ?? false)
     }
 }
 
 // Writing.
 extension HuggingFaceConfig {
+    /// No token id, one, or a list.
+    static func tokens(_ ids: [Int?]) -> JSONValue {
+        let ids = ids.compactMap { $0.map { JSONValue.integer($0) } }
+        return ids.count > 1 ? .array(ids) : ids.first ?? .null
+    }
+
     /// The file's text; the same configuration always gives the same text.
     package var json: String {
-        func tokens(_ ids: [Int]) -> JSONValue {
-            switch ids.count {
-            case 0: .null
-            case 1: .integer(ids[0])
-            default: .array(ids.map { .integer($0) })
-            }
-        }
         let type: JSONValue = elementType.map { .string($0.rawValue) } ?? .null
         var entries: [(String, JSONValue)] = [
             ("architectures", .array([.string("LlamaForCausalLM")])),
@@ -260,19 +211,15 @@ extension HuggingFaceConfig {
             ("initializer_range", .double(model.initializerRange)),
             ("rms_norm_eps", .double(model.normEpsilon)),
             ("tie_word_embeddings", .boolean(model.tiedEmbeddings)),
-            ("attention_bias", .boolean(false)), ("attention_dropout", .double(0)),
-            ("mlp_bias", .boolean(false)), ("rope_theta", .double(model.ropeTheta)),
-            ("rope_scaling", .null),
-            (
-                "rope_parameters",
-                .object([
-                    ("rope_type", .string("default")), ("rope_theta", .double(model.ropeTheta)),
-                ])
-            ),
+            ("attention_bias", .boolean(model.attentionBias)), ("attention_dropout", .double(0)),
+            ("mlp_bias", .boolean(model.feedForwardBias)),
+        ]
+        entries += rotaryEntries
+        entries += [
             ("torch_dtype", type), ("dtype", type),
-            ("bos_token_id", beginningOfSequence.map { .integer($0) } ?? .null),
-            ("eos_token_id", tokens(endOfSequence)),
-            ("pad_token_id", padding.map { .integer($0) } ?? .null),
+            ("bos_token_id", Self.tokens([beginningOfSequence])),
+            ("eos_token_id", Self.tokens(endOfSequence)),
+            ("pad_token_id", Self.tokens([padding])),
         ]
         if let sharing {
             entries += [
@@ -281,7 +228,9 @@ extension HuggingFaceConfig {
                 ("epas_max_sharing_layers", .integer(sharing.maximumLayers)),
             ]
             if let share = sharing.share { entries.append(("epas_share", .string(share))) }
+            if sharing.hasFixedSources { entries.append(("epas_fixed_sources", .boolean(true))) }
         }
+        if hasModelingCode { entries.append(("auto_map", ModelingCode.autoMap)) }
         return JSONValue.object(entries).indentedText
     }
 }

@@ -1,4 +1,5 @@
 import EPASJSON
+
 import struct Foundation.URL
 
 extension JSONValue {

@@ -25,6 +25,17 @@ final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: address, count: size)
     }
 
+    /// Lets the system take back the memory of the whole pages in a range, which are read from
+    /// the file again when they are next used.
+    func releasePages(_ range: Range<Int>) {
+        let page = Int(getpagesize())
+        let start = (range.lowerBound + page - 1) / page * page
+        let end = range.upperBound / page * page
+        guard start < end, let address = bytes.baseAddress else { return }
+        // A refusal costs memory only.
+        _ = madvise(UnsafeMutableRawPointer(mutating: address) + start, end - start, MADV_DONTNEED)
+    }
+
     deinit {
         guard let address = bytes.baseAddress else { return }
         munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)

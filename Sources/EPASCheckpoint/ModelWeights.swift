@@ -98,4 +98,9 @@ package struct ModelWeights: Sendable {
     package func shape(_ name: String) throws(CheckpointError) -> Shape {
         try file(of: name).shape(name)
     }
+
+    /// Gives back the memory that reading a tensor took; it can be read again.
+    package func releasePages(of name: String) {
+        if let place = places[name] { files[place].releasePages(of: name) }
+    }
 }

@@ -66,6 +66,12 @@ package final class SafetensorsFile: Sendable {
         return HostArray(shape, borrowing: bytes, owner: file)
     }
 
+    /// Gives back the memory that reading a tensor took; it can be read again.
+    package func releasePages(of name: String) {
+        guard let range = entries[name]?.range else { return }
+        file.releasePages(dataStart + range.lowerBound..<dataStart + range.upperBound)
+    }
+
     /// The shape of a tensor, by the same rules as ``array(_:)``.
     package func shape(_ name: String) throws(CheckpointError) -> Shape {
         guard let entry = entries[name] else {

@@ -12,21 +12,26 @@ package final class TextGenerator {
 
     private let client: Client
     private let computeType: ElementType
+    private let matrices: ElementType
     private let cache: ExecutableCache?
     private let parameters: UniqueArray<DeviceBuffer>
     /// Programs by the length they are compiled for.
     private var programs: [Int: Executable] = [:]
 
-    /// - Parameter parameters: float32, in the order of ``ModelConfig/parameters``.
+    /// - Parameters:
+    ///   - parameters: In the order of ``ModelConfig/parameters``.
+    ///   - matrices: The type of the matrices among them; the others are float32.
     package init(
         _ model: ModelConfig, plan: SharingPlan, parameters: consuming UniqueArray<DeviceBuffer>,
-        client: Client, computeType: ElementType = .float32, cache: ExecutableCache? = nil
+        client: Client, computeType: ElementType = .float32, matrices: ElementType = .float32,
+        cache: ExecutableCache? = nil
     ) {
         self.model = model
         self.plan = plan
         self.parameters = parameters
         self.client = client
         self.computeType = computeType
+        self.matrices = matrices
         self.cache = cache
     }
 
@@ -77,7 +82,7 @@ package final class TextGenerator {
     private func program(length: Int) throws -> Executable {
         if let program = programs[length] { return program }
         let graph = Graph()
-        let llama = Llama(model, computeType: computeType, graph: graph)
+        let llama = Llama(model, computeType: computeType, matrices: matrices, graph: graph)
         let tokens = graph.parameter("tokens", Shape(.int32, [1, length]))
         let last = graph.parameter("last", .scalar(.int32))
         let zero = graph.constant(0, .scalar(.int32))

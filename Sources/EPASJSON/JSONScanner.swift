@@ -26,7 +26,9 @@ package struct JSONScanner {
         self.bytes = bytes
     }
 
-    package func failure(_ problem: String) -> Failure { Failure(offset: position, problem: problem) }
+    package func failure(_ problem: String) -> Failure {
+        Failure(offset: position, problem: problem)
+    }
 
     /// The next byte that is no white space, not consumed.
     package mutating func peek() -> UInt8? {

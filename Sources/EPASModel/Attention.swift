@@ -5,7 +5,6 @@
 
 import EPASArray
 import EPASGraph
-import Foundation
 
 /// The projections of self-attention.
 struct Attention {
@@ -89,9 +88,10 @@ struct RotaryAngles {
 
     /// Angles for positions 0 to T-1. Computed in float64, because float32 loses half a thousandth
     /// of a turn at some thousands of tokens.
-    init(sequence: Int, headDimension: Int, theta: Double, graph: Graph) {
-        let half = headDimension / 2
-        let frequencies = (0..<half).map { pow(theta, -2 * Double($0) / Double(headDimension)) }
+    ///
+    /// - Parameter frequencies: Radians per position of each of the H/2 pairs.
+    init(sequence: Int, frequencies: [Double], graph: Graph) {
+        let half = frequencies.count
         let shape = Shape(.float64, [sequence, half])
         let angles =
             graph.iota(shape, along: 0)

@@ -4,10 +4,12 @@
 import EPASArray
 import EPASGraph
 
-/// A projection without bias: y = x Wᵀ.
+/// A projection: y = x Wᵀ, or y = x Wᵀ + b.
 struct Linear {
     /// [out, in], in the compute type.
     let weight: Tensor
+    /// [out], float32.
+    var bias: Tensor?
 
     /// [..., in] → [..., out], in the input's type.
     func callAsFunction(_ x: Tensor) -> Tensor {
@@ -16,7 +18,11 @@ struct Linear {
 
     /// [..., in] → [..., out], as accumulated: float32.
     func product(_ x: Tensor) -> Tensor {
-        x.dot(weight, contracting: ([x.shape.rank - 1], [1]), accumulating: .float32)
+        let product = x.dot(
+            weight, contracting: ([x.shape.rank - 1], [1]), accumulating: .float32)
+        guard let bias else { return product }
+        return product
+            + bias.broadcast(to: product.dimensions, along: [product.dimensions.count - 1])
     }
 }
 

@@ -3,7 +3,7 @@ import Foundation
 
 extension ModelConfig {
     /// Returns a parameter's initial value: normal with standard deviation ``initializerRange`` for
-    /// matrices, ones for norms.
+    /// matrices, ones for norms, zeros for biases.
     ///
     /// The random stream is named by the seed and the parameter, so a value depends on nothing
     /// else: not on the order of initialization, the sharing plan, or the other parameters.
@@ -12,6 +12,8 @@ extension ModelConfig {
         switch parameter.role {
         case .norm:
             return HostArray([Float](repeating: 1, count: count), parameter.dimensions)
+        case .bias:
+            return .zeros(parameter.shape(.float32))
         case .matrix:
             let stream = RandomStream(seed: seed, name: parameter.name)
             let scale = initializerRange

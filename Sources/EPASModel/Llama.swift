@@ -18,20 +18,30 @@ package struct Llama {
     private let norm: RMSNorm
     private let head: Linear
 
-    /// Adds the model's parameters to a graph as float32 arguments, in order.
+    /// Adds the model's parameters to a graph as arguments, in order.
     ///
-    /// - Parameter computeType: `float32` or `bfloat16`. The arguments stay float32 (the masters);
-    ///   a compute type below is cast to at the start of the program.
-    package init(_ config: ModelConfig, computeType: ElementType, graph: Graph) {
+    /// - Parameters:
+    ///   - computeType: `float32` or `bfloat16`.
+    ///   - matrices: The type of the matrices among the arguments: `float32` for masters that are
+    ///     trained, which a compute type below is cast to at the start of the program, or the
+    ///     compute type. The other arguments are float32.
+    package init(
+        _ config: ModelConfig, computeType: ElementType, matrices: ElementType = .float32,
+        graph: Graph
+    ) {
         let specifications = config.parameters
-        let parameters = specifications.map { graph.parameter($0.name, $0.shape(.float32)) }
+        let parameters = specifications.map {
+            graph.parameter($0.name, $0.shape(matricesAs: matrices))
+        }
         let byName = Dictionary(uniqueKeysWithValues: zip(specifications.map(\.name), parameters))
         func tensor(_ name: String) -> Tensor {
             guard let tensor = byName[name] else { fatalError("no parameter \(name)") }
             return tensor
         }
         func linear(_ name: String) -> Linear {
-            Linear(weight: tensor(name + ".weight").converted(to: computeType))
+            Linear(
+                weight: tensor(name + ".weight").converted(to: computeType),
+                bias: byName[name + ".bias"])
         }
         func norm(_ name: String) -> RMSNorm {
             RMSNorm(weight: tensor(name + ".weight"), epsilon: config.normEpsilon)
@@ -74,8 +84,8 @@ package struct Llama {
         _ tokens: Tensor, plan: SharingPlan, visit: (Int, AttentionActivations) -> Void
     ) -> Tensor {
         let rotary = RotaryAngles(
-            sequence: tokens.dimensions[1], headDimension: config.headDimension,
-            theta: config.ropeTheta, graph: tokens.graph)
+            sequence: tokens.dimensions[1], frequencies: config.rotaryFrequencies,
+            graph: tokens.graph)
         var x = embedding.rows(at: tokens).converted(to: computeType)
         var saved: [Int: ReusedActivations] = [:]
         for (index, layer) in layers.enumerated() {

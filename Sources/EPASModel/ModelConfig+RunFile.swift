@@ -42,8 +42,12 @@ extension ModelConfig {
                 feedForward: value(section.feedForward, \.feedForward, or: 0),
                 vocabulary: section.vocabulary ?? (isFolder ? base?.vocabulary : nil) ?? vocabulary,
                 ropeTheta: value(section.ropeTheta, \.ropeTheta, or: 10_000),
+                // Only a folder can have what no run file names.
+                rotaryScaling: base?.rotaryScaling ?? .none,
                 normEpsilon: value(section.normEpsilon, \.normEpsilon, or: 1e-5),
                 tiedEmbeddings: value(section.tiedEmbeddings, \.tiedEmbeddings, or: false),
+                attentionBias: base?.attentionBias ?? false,
+                feedForwardBias: base?.feedForwardBias ?? false,
                 maximumSequence: value(section.maximumSequence, \.maximumSequence, or: 2048),
                 initializerRange: value(section.initializerRange, \.initializerRange, or: 0.02))
         } catch {

@@ -1,6 +1,6 @@
 /// The shape of a LLaMA model: everything that fixes its parameters and its function.
 ///
-/// A value is always usable: ``init(layers:width:heads:keyValueHeads:headDimension:feedForward:vocabulary:ropeTheta:normEpsilon:tiedEmbeddings:maximumSequence:initializerRange:)``
+/// A value is always usable: ``init(layers:width:heads:keyValueHeads:headDimension:feedForward:vocabulary:ropeTheta:rotaryScaling:normEpsilon:tiedEmbeddings:attentionBias:feedForwardBias:maximumSequence:initializerRange:)``
 /// refuses what cannot be a model.
 package struct ModelConfig: Hashable, Sendable {
     /// Decoder layers, L.
@@ -19,10 +19,16 @@ package struct ModelConfig: Hashable, Sendable {
     package let vocabulary: Int
     /// Base of the rotary embedding's wavelengths.
     package let ropeTheta: Double
+    /// How the rotary embedding's frequencies are changed for longer sequences.
+    package let rotaryScaling: RotaryScaling
     /// Added to the mean square in RMSNorm.
     package let normEpsilon: Double
     /// Whether the output projection is the embedding table.
     package let tiedEmbeddings: Bool
+    /// Whether the four projections of attention have biases.
+    package let attentionBias: Bool
+    /// Whether the three projections of the feed-forward block have biases.
+    package let feedForwardBias: Bool
     /// Longest sequence that the model is meant for, in tokens; recorded, not enforced.
     package let maximumSequence: Int
     /// Standard deviation of the initial weights.
@@ -34,8 +40,10 @@ package struct ModelConfig: Hashable, Sendable {
     /// - Throws: ``ModelConfigError`` naming every dimension that cannot be used.
     package init(
         layers: Int, width: Int, heads: Int, keyValueHeads: Int? = nil, headDimension: Int? = nil,
-        feedForward: Int, vocabulary: Int, ropeTheta: Double = 10_000, normEpsilon: Double = 1e-5,
-        tiedEmbeddings: Bool = false, maximumSequence: Int = 2048, initializerRange: Double = 0.02
+        feedForward: Int, vocabulary: Int, ropeTheta: Double = 10_000,
+        rotaryScaling: RotaryScaling = .none, normEpsilon: Double = 1e-5,
+        tiedEmbeddings: Bool = false, attentionBias: Bool = false, feedForwardBias: Bool = false,
+        maximumSequence: Int = 2048, initializerRange: Double = 0.02
     ) throws(ModelConfigError) {
         var problems: [String] = []
         func check(_ condition: Bool, _ problem: String) {
@@ -69,6 +77,7 @@ package struct ModelConfig: Hashable, Sendable {
             (2...Self.largestDimension).contains(headDimension) && headDimension.isMultiple(of: 2),
             "head dimension is \(headDimension), but rotary embedding needs an even number")
         check(ropeTheta.isFinite && ropeTheta > 0, "rotary base \(ropeTheta) is not positive")
+        problems += rotaryScaling.problems
         check(normEpsilon.isFinite && normEpsilon >= 0, "norm epsilon \(normEpsilon) is negative")
         check(
             initializerRange.isFinite && initializerRange >= 0,
@@ -83,8 +92,11 @@ package struct ModelConfig: Hashable, Sendable {
         self.feedForward = feedForward
         self.vocabulary = vocabulary
         self.ropeTheta = ropeTheta
+        self.rotaryScaling = rotaryScaling
         self.normEpsilon = normEpsilon
         self.tiedEmbeddings = tiedEmbeddings
+        self.attentionBias = attentionBias
+        self.feedForwardBias = feedForwardBias
         self.maximumSequence = maximumSequence
         self.initializerRange = initializerRange
     }

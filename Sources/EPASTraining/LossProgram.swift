@@ -9,11 +9,17 @@ package struct LossProgram: Sendable {
     package let model: ModelConfig
     package let plan: SharingPlan
     package let computeType: ElementType
+    /// The type in which matrices are passed; see ``Llama/init(_:computeType:matrices:graph:)``.
+    package let matrices: ElementType
 
-    package init(model: ModelConfig, plan: SharingPlan, computeType: ElementType) {
+    package init(
+        model: ModelConfig, plan: SharingPlan, computeType: ElementType,
+        matrices: ElementType = .float32
+    ) {
         self.model = model
         self.plan = plan
         self.computeType = computeType
+        self.matrices = matrices
     }
 
     /// The sum over a batch of the next-token loss in nats and the number of correct first guesses.
@@ -21,7 +27,7 @@ package struct LossProgram: Sendable {
     /// Tokens are int32 [batch, sequence + 1]; results are two float32 scalars.
     package func evaluate(batch: Int, sequence: Int) -> String {
         let graph = Graph()
-        let llama = Llama(model, computeType: computeType, graph: graph)
+        let llama = Llama(model, computeType: computeType, matrices: matrices, graph: graph)
         let tokens = graph.parameter("tokens", Shape(.int32, [batch, sequence + 1]))
         let logits = llama.logits(tokens.sliced(along: 1, 0..<sequence), plan: plan)
         let targets = tokens.sliced(along: 1, 1..<sequence + 1)
@@ -38,7 +44,7 @@ package struct LossProgram: Sendable {
     /// for an idle one.
     package func inspect(batch: Int, sequence: Int, gradients wanted: Bool) -> String {
         let graph = Graph()
-        let llama = Llama(model, computeType: computeType, graph: graph)
+        let llama = Llama(model, computeType: computeType, matrices: matrices, graph: graph)
         let tokens = graph.parameter("tokens", Shape(.int32, [batch, sequence]))
         let logits = llama.logits(tokens, plan: plan)
         let loss = crossEntropy(

@@ -17,23 +17,22 @@ struct ProbeCommand: ParsableCommand {
             most half of the layers, whose untrained loss is within --tolerance of no sharing.
             """)
 
-    @Argument(help: "A checkpoint folder, or a run folder for its last checkpoint.")
-    var checkpoint: String
-
+    @OptionGroup var source: CheckpointArgument
     @OptionGroup var options: EvaluationOptions
     @OptionGroup var runtime: RuntimeOptions
 
-    @Option(help: "What the regions share: qk or kv.")
+    @Option(help: ArgumentHelp("What the regions share: qk or kv.", valueName: "kind"))
     var kind = "qk"
 
-    @Option(help: "Nats that the suggested region may lose without training.")
+    @Option(
+        help: ArgumentHelp(
+            "Nats that the suggested region may lose without training.", valueName: "nats"))
     var tolerance = 1.0
 
-    @Option(help: "Folder for probe.json and similarity.svg.")
+    @Option(help: ArgumentHelp("A folder for probe.json and similarity.svg.", valueName: "folder"))
     var output: String?
 
-    @Flag(help: "Write one JSON object instead of tables.")
-    var json = false
+    @OptionGroup var json: JSONOption
 
     func validate() throws {
         try require(
@@ -43,14 +42,14 @@ struct ProbeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let folder = try openModel(checkpoint)
+        let folder = try source.open()
         let model = folder.config
         let inputs = try options.batches(for: model)
         let (client, cache) = try runtime.open()
         let parameters = try folder.upload(to: client)
         let probe = Probe(
             model, client: client, cache: cache, computeType: options.dtype.elementType)
-        var line = ProgressLine()
+        let line = ProgressLine()
         line.update("Comparing layers")
         let similarity = try probe.similarity(parameters, batches: inputs)
         let losses = try probe.losses(
@@ -69,12 +68,12 @@ struct ProbeCommand: ParsableCommand {
             suggestedShare: suggestion == 0 ? "none" : "\(kind):\(suggestion)",
             dissimilarPairs: pairs, scores: scores.cosines, keys: keys.cosines,
             values: values.cosines)
-        if json { try printJSON(report) } else { show(report) }
+        if json.isOn { try printJSON(report) } else { try show(report) }
         if let output { try write(report, to: URL(filePath: output)) }
     }
 
-    private func show(_ report: ProbeReport) {
-        printTable(
+    private func show(_ report: ProbeReport) throws {
+        try printTable(
             ["share", "loss untrained", "above none", "score cosine to source"],
             report.losses.enumerated().map { count, loss in
                 let source = report.losses.count - count - 1
@@ -87,14 +86,15 @@ struct ProbeCommand: ParsableCommand {
                 ]
             })
         let pairs = report.dissimilarPairs.prefix(6).map { "\($0.layer)<\($0.source)" }
-        print()
-        print("keys and values least alike, in KVSharer's order: \(pairs.joined(separator: ", "))")
-        print("suggested region: \(report.suggestedShare)")
+        try printLine()
+        try printLine(
+            "keys and values least alike, in KVSharer's order: \(pairs.joined(separator: ", "))")
+        try printLine("suggested region: \(report.suggestedShare)")
     }
 
     private func write(_ report: ProbeReport, to folder: URL) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        try prettyJSON(report).write(to: folder.appending(path: "probe.json"))
+        try jsonData(report, pretty: true).write(to: folder.appending(path: "probe.json"))
         let map = HeatMap(
             title: "Cosine similarity between layers", axisLabel: "layer",
             panels: [

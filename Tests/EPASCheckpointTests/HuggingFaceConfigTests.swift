@@ -116,8 +116,7 @@ struct HuggingFaceConfigTests {
             [#"architectures ["LlamaForSequenceClassification"] does not have LlamaForCausalLM"#]
         ),
         (#""hidden_act": "gelu""#, [#"hidden_act "gelu" is not supported, only silu"#]),
-        (#""attention_bias": true"#, ["attention_bias is not supported"]),
-        (#""mlp_bias": true"#, ["mlp_bias is not supported"]),
+        (#""attention_bias": 1"#, ["attention_bias 1 is not true or false"]),
         (#""attention_dropout": 0.1"#, ["attention_dropout is not supported"]),
         (#""sliding_window": 4096"#, ["sliding_window is not supported"]),
         (#""quantization_config": {}"#, ["quantization_config is not supported"]),
@@ -126,12 +125,53 @@ struct HuggingFaceConfigTests {
             ["layer_types other than full_attention are not supported"]
         ),
         (
-            #""rope_scaling": {"type": "linear", "factor": 2.0}"#,
-            [#"rope_scaling.type "linear" is not supported, only default"#]
+            #""rope_scaling": {"type": "dynamic", "factor": 2.0}"#,
+            [
+                #"rope_scaling.type "dynamic" is not supported, only default, linear and llama3"#
+            ]
         ),
         (
-            #""rope_parameters": {"rope_type": "llama3", "rope_theta": 500000.0}"#,
-            [#"rope_parameters.rope_type "llama3" is not supported, only default"#]
+            #""rope_parameters": {"rope_type": "yarn", "type": "linear"}"#,
+            [
+                #"rope_parameters.rope_type "yarn" is not supported, only default, linear "#
+                    + "and llama3"
+            ]
+        ),
+        (
+            #""rope_scaling": {"rope_type": "llama3", "type": "linear", "factor": 2}"#,
+            ["rope_scaling.rope_type is llama3, but type is linear"]
+        ),
+        (
+            #""rope_parameters": {"rope_type": "llama3", "factor": "8"}"#,
+            [
+                #"rope_parameters.factor "8" is not a number"#,
+                "rope_parameters.low_freq_factor is missing",
+                "rope_parameters.high_freq_factor is missing",
+            ]
+        ),
+        (#""rope_scaling": {"type": "linear"}"#, ["rope_scaling.factor is missing"]),
+        (
+            #""rope_scaling": {"type": "linear", "factor": 0}"#,
+            ["rotary factor 0.0 is not positive"]
+        ),
+        (
+            #"""
+            "rope_scaling": {"rope_type": "llama3", "factor": -1, "low_freq_factor": 4,
+                "high_freq_factor": 4, "original_max_position_embeddings": 0}
+            """#,
+            [
+                "rotary factor -1.0 is not positive",
+                "rotary high-frequency factor 4.0 is not above the low-frequency factor 4.0",
+                "original sequence of rotary scaling 0 is below 1",
+            ]
+        ),
+        (
+            #""rope_scaling": {"type": "linear", "factor": 2}, "rope_parameters": {"factor": 2}"#,
+            ["rope_scaling and rope_parameters differ, and programs differ in which they take"]
+        ),
+        (
+            #""partial_rotary_factor": 0.25"#,
+            ["partial_rotary_factor 0.25 is not supported, only 1"]
         ),
         (
             #""rope_parameters": {"partial_rotary_factor": 0.5}"#,
@@ -200,10 +240,10 @@ struct HuggingFaceConfigTests {
             ["epas_max_sharing_layers is 3 of 3 layers"]
         ),
         (
-            #""attention_bias": true, "hidden_act": "relu", "vocab_size": 1.5"#,
+            #""sliding_window": 8, "hidden_act": "relu", "vocab_size": 1.5"#,
             [
                 #"hidden_act "relu" is not supported, only silu"#,
-                "attention_bias is not supported", "vocab_size 1.5 is not a whole number",
+                "sliding_window is not supported", "vocab_size 1.5 is not a whole number",
             ]
         ),
     ]
@@ -245,12 +285,12 @@ struct HuggingFaceConfigTests {
     }
 
     @Test func anErrorReadsSo() throws {
-        try folder.write("config.json", Self.file(#""mlp_bias": true, "head_dim": 3"#))
+        try folder.write("config.json", Self.file(#""sliding_window": 8, "head_dim": 3"#))
         let error = #expect(throws: CheckpointError.self) { try HuggingFaceConfig(in: folder.url) }
         #expect(
             error?.description
                 == """
-                \(folder("config.json").path): mlp_bias is not supported; head dimension is 3, \
+                \(folder("config.json").path): sliding_window is not supported; head dimension is 3, \
                 but rotary embedding needs an even number. \
                 Use a LLaMA model in its plain form, or correct the file.
                 """)

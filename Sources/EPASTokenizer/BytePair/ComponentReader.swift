@@ -103,7 +103,8 @@ struct ComponentReader {
 
     private mutating func refuse(_ component: Component, _ key: String, _ what: String) {
         let value = component[key].map { " \($0.quotation)" } ?? ""
-        problems.add("\(component.name).\(key)\(value) \(component[key] == nil ? "is missing" : what)")
+        problems.add(
+            "\(component.name).\(key)\(value) \(component[key] == nil ? "is missing" : what)")
     }
 
     // MARK: - Steps

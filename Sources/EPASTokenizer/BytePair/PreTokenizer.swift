@@ -172,7 +172,8 @@ enum PreTokenizer: Sendable {
     /// Replaces every piece by the pieces that `body` appends; it is given the bytes of the piece
     /// and where they begin.
     private static func forEachPiece(
-        _ pieces: inout Pieces, _ body: (UnsafeBufferPointer<UInt8>, Int, inout [Range<Int>]) -> Void
+        _ pieces: inout Pieces,
+        _ body: (UnsafeBufferPointer<UInt8>, Int, inout [Range<Int>]) -> Void
     ) {
         var ranges: [Range<Int>] = []
         ranges.reserveCapacity(pieces.ranges.count)

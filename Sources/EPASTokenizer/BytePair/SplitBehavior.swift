@@ -47,7 +47,8 @@ enum SplitBehavior: String, Sendable {
         for part in parts {
             if let piece = current, joins(part, lastWasMatch) {
                 current =
-                    min(piece.lowerBound, part.range.lowerBound)..<max(
+                    min(
+                        piece.lowerBound, part.range.lowerBound)..<max(
                         piece.upperBound, part.range.upperBound)
             } else {
                 if let current { append(current, &pieces) }
