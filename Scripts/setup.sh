@@ -54,7 +54,6 @@ has_header() {
 install_missing_packages() {
     local missing=()
     has_header sentencepiece_processor.h || missing+=(libsentencepiece-dev)
-    has_header oniguruma.h || missing+=(libonig-dev)
     has_header zstd.h || missing+=(libzstd-dev)
     has_header oniguruma.h || missing+=(libonig-dev)
     has_header c++ || missing+=(g++)
