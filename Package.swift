@@ -3,7 +3,7 @@ import PackageDescription
 
 // One target per room of the architecture; data flows one way, so a target imports only those
 // above it in this list. `make setup` provides what lies outside SwiftPM: the PJRT header and
-// plugin (.deps/xla-cpu-pjrt), SentencePiece and zstd.
+// plugin (.deps/xla-cpu-pjrt), SentencePiece, zstd and Oniguruma.
 
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -41,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        .target(name: "COnig", linkerSettings: [.linkedLibrary("onig")]),
         .target(name: "CPJRT"),
         .target(
             name: "CSentencePiece",
@@ -50,15 +51,16 @@ let package = Package(
         .systemLibrary(name: "CZstd"),
 
         room("EPASArray", []),
+        room("EPASJSON", []),
         room("EPASConfig", ["EPASArray", "Yams"]),
-        room("EPASTokenizer", ["CSentencePiece", crypto]),
+        room("EPASTokenizer", ["COnig", "CSentencePiece", "EPASJSON", crypto]),
         room("EPASData", ["EPASArray", "EPASTokenizer", "CZstd", crypto]),
         room("EPASGraph", ["EPASArray"]),
         room("EPASRuntime", ["EPASArray", "CPJRT", collections, crypto]),
         room("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph"]),
         // Compiled into the module, so that the command is one file.
         room(
-            "EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel", crypto],
+            "EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASJSON", "EPASModel", crypto],
             resources: [.embedInCode("Resources/modeling_epas_llama.py")]),
         room(
             "EPASTraining",
@@ -77,8 +79,8 @@ let package = Package(
             name: "epas",
             dependencies: [
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph",
-                "EPASInference", "EPASModel", "EPASRuntime", "EPASTokenizer", "EPASTraining",
-                arguments, collections,
+                "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime", "EPASTokenizer",
+                "EPASTraining", arguments, collections,
             ],
             swiftSettings: settings),
 
@@ -95,7 +97,7 @@ let package = Package(
                 "EPASTesting", "EPASTraining", collections,
             ],
             exclude: ["Fixtures"]),
-        tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASModel"]),
+        tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASJSON", "EPASModel"]),
         tests(
             "EPASTraining",
             [

@@ -55,6 +55,7 @@ install_missing_packages() {
     local missing=()
     has_header sentencepiece_processor.h || missing+=(libsentencepiece-dev)
     has_header zstd.h || missing+=(libzstd-dev)
+    has_header oniguruma.h || missing+=(libonig-dev)
     has_header c++ || missing+=(g++)
     command -v git >/dev/null || missing+=(git)
     command -v python3 >/dev/null || missing+=(python3)

@@ -1,4 +1,5 @@
 package import EPASArray
+import EPASJSON
 import Foundation
 
 /// Checks that a file has exactly the expected tensors.

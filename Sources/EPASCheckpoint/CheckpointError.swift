@@ -1,3 +1,6 @@
+import EPASJSON
+import Foundation
+
 /// A file or folder of a checkpoint that cannot be used or written, and what to do.
 package struct CheckpointError: Error, Hashable, Sendable {
     /// The file or folder: its path, or its name inside a checkpoint.
@@ -30,11 +33,12 @@ func listed(_ names: some Collection<String>, limit: Int = 8) -> String {
     return text
 }
 
-/// A name from a file as an error shows it: one line, of bounded length.
-func shown(_ name: String) -> String {
-    var text = ""
-    for scalar in name.unicodeScalars.prefix(120) {
-        text += scalar.properties.generalCategory == .control ? "?" : String(scalar)
+/// Why a call of Foundation failed, as a clause.
+func cause(of error: any Error) -> String {
+    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    if let underlying, underlying.domain == NSPOSIXErrorDomain {
+        return String(cString: strerror(Int32(truncatingIfNeeded: underlying.code)))
     }
-    return name.unicodeScalars.count > 120 ? text + "…" : text
+    let text = error.localizedDescription
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
 }

@@ -1,3 +1,4 @@
+import EPASJSON
 package import Foundation
 
 /// A checkpoint of a run whose every file was found to be as saved.
@@ -8,10 +9,21 @@ package struct CheckpointFolder: Sendable {
     /// Its files, without the manifest, sorted.
     package let files: [String]
 
+    /// Whether a folder is meant to be a checkpoint: it has a manifest, or a checkpoint's name.
+    static func isCheckpoint(_ url: URL) -> Bool {
+        let manifest = url.appendingPathComponent(CheckpointManifest.fileName)
+        return FileManager.default.fileExists(atPath: manifest.path)
+            || CheckpointStore.step(of: url.lastPathComponent) != nil
+    }
+
     /// Opens a checkpoint and reads all of it, comparing with its manifest.
     ///
+    /// - Parameter needs: Whether a file has to be there and unchanged. Without it all have to,
+    ///   and no others may be there.
     /// - Throws: ``CheckpointError`` naming every file that is missing, unexpected or changed.
-    package init(verifying url: URL) throws(CheckpointError) {
+    package init(
+        verifying url: URL, needs: ((String) -> Bool)? = nil
+    ) throws(CheckpointError) {
         func refused(_ problems: [String]) -> CheckpointError {
             CheckpointError(
                 url.path, problems,
@@ -35,7 +47,8 @@ package struct CheckpointFolder: Sendable {
             throw refused(["manifest.json is damaged: \(error.problem)"])
         }
         var problems: [String] = []
-        for (name, entry) in manifest.entries.sorted(by: { $0.key < $1.key }) {
+        for (name, entry) in manifest.entries.sorted(by: { $0.key < $1.key })
+        where needs?(name) ?? true {
             guard present.contains(name) else {
                 problems.append("\(name) is missing")
                 continue
@@ -53,7 +66,9 @@ package struct CheckpointFolder: Sendable {
             }
         }
         for name in present.sorted()
-        where manifest.entries[name] == nil && name != CheckpointManifest.fileName {
+        where needs == nil && manifest.entries[name] == nil
+            && name != CheckpointManifest.fileName
+        {
             problems.append("\(shown(name)) is not in the manifest")
         }
         if let named = CheckpointStore.step(of: url.lastPathComponent), named != manifest.step {

@@ -1,3 +1,5 @@
+import EPASJSON
+
 import struct Foundation.Data
 import struct Foundation.URL
 

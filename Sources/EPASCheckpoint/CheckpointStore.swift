@@ -160,7 +160,7 @@ package struct CheckpointStore: Sendable {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
             throw CheckpointError(
-                folder.path, "the folder cannot be created: \(error.localizedDescription)",
+                folder.path, "the folder cannot be created: \(cause(of: error))",
                 remedy: "Check the permissions of the folder above it, and the disk.")
         }
     }

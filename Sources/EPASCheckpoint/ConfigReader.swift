@@ -1,3 +1,5 @@
+import EPASJSON
+
 /// Reads values of `config.json`, collecting what is wrong; a null is an absent key.
 struct ConfigReader {
     let value: JSONValue

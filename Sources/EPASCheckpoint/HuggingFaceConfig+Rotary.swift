@@ -1,6 +1,7 @@
 // The rotary embedding in `config.json`. transformers 4.46 has `rope_theta` and `rope_scaling`,
 // 5.x has `rope_parameters` with everything in it; a file with both must say the same in both.
 
+import EPASJSON
 import EPASModel
 
 extension HuggingFaceConfig {

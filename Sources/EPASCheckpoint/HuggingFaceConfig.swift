@@ -6,6 +6,7 @@
 // llama3, quantization, other models.
 
 package import EPASArray
+import EPASJSON
 package import EPASModel
 package import Foundation
 

@@ -1,3 +1,4 @@
+import EPASJSON
 import Foundation
 
 extension ModelExport {

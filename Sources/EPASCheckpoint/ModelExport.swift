@@ -1,4 +1,5 @@
 package import EPASArray
+import EPASJSON
 import EPASModel
 package import Foundation
 

@@ -11,11 +11,18 @@ package struct ModelFolder: Sendable {
     package let description: HuggingFaceConfig
     private let weights: ModelWeights
 
-    /// Opens a folder and checks every tensor's name and shape; the data is not read.
+    /// Files of a checkpoint that only its run reads, and that may be deleted after it.
+    private static let unread: Set = ["optimizer.safetensors", "state.json"]
+
+    /// Opens a folder and checks every tensor's name and shape. The files of a run's checkpoint
+    /// are also compared with its manifest; otherwise the data is not read.
     ///
     /// - Throws: ``CheckpointError`` naming everything that does not fit.
     package init(_ url: URL) throws(CheckpointError) {
         self.url = url
+        if CheckpointFolder.isCheckpoint(url) {
+            _ = try CheckpointFolder(verifying: url) { !Self.unread.contains($0) }
+        }
         description = try HuggingFaceConfig(in: url)
         weights = try ModelWeights(url)
         let model = description.model

@@ -1,4 +1,5 @@
 package import EPASArray
+import EPASJSON
 package import Foundation
 
 /// The tensors of a Hugging Face folder: one file, or several with an index.

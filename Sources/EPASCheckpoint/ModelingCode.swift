@@ -1,3 +1,4 @@
+import EPASJSON
 import Foundation
 
 /// The Python file with which transformers runs a published model at its region length.

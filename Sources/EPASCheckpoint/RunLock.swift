@@ -15,8 +15,9 @@ package final class RunLock: Sendable {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
             throw CheckpointError(
-                folder.path, "the run folder cannot be created: \(error.localizedDescription)",
-                remedy: "Check the permissions of the folder above it, and the disk.")
+                folder.path, "the run folder cannot be created",
+                remedy: "Check that no file is in its place, the permissions of the folder above"
+                    + " it, and the disk.")
         }
         let path = folder.appendingPathComponent("lock").path
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)

@@ -1,4 +1,5 @@
 package import EPASArray
+import EPASJSON
 
 package import struct Foundation.URL
 

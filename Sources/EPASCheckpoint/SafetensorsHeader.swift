@@ -5,6 +5,7 @@
 // twice, and anything before the header's opening brace.
 
 import EPASArray
+import EPASJSON
 
 /// A tensor's entry in a safetensors file.
 package struct SafetensorsEntry: Hashable, Sendable {

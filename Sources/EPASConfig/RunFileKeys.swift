@@ -113,7 +113,7 @@ extension RunFileKey {
             "Batches whose gradients are averaged into one step."),
         RunFileKey(
             "training.precision", .choice(TrainingSection.Precision.allCases.map(\.rawValue)),
-            .value("bfloat16"), "Precision of matrix products; weights and moments are float32."),
+            .value("bfloat16"), "Precision of matrix products; weights are float32."),
         RunFileKey(
             "training.seed", .integer(0...Int.max), .value("1"),
             "Decides the initial weights and the order of the data."),
@@ -155,6 +155,13 @@ extension RunFileKey {
         RunFileKey(
             "training.epsilon", .number(NumberRange(above: 0, atMost: 1)), .value("1e-8"),
             "AdamW's addition to the denominator."),
+        RunFileKey(
+            "training.moments", .choice(TrainingSection.Precision.allCases.map(\.rawValue)),
+            .value("float32"),
+            """
+            Type in which AdamW's two moments are kept; bfloat16 saves 4 bytes per parameter, \
+            and needs a beta2 of at most 0.99.
+            """),
     ]
 
     private static let rest = [

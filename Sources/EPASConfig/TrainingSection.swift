@@ -1,6 +1,6 @@
 /// The `training` section.
 package struct TrainingSection: Sendable, Hashable {
-    /// Precision of matrix products; weights and moments are always float32.
+    /// Precision of matrix products, or of moments; weights are always float32.
     package enum Precision: String, Sendable, Hashable, CaseIterable {
         case float32, bfloat16
     }
@@ -23,6 +23,8 @@ package struct TrainingSection: Sendable, Hashable {
     package var beta1: Double
     package var beta2: Double
     package var epsilon: Double
+    /// Type in which AdamW's two moments are kept.
+    package var moments: Precision
 }
 
 extension TrainingSection {
@@ -41,6 +43,13 @@ extension TrainingSection {
         beta1 = try reader.required(reader.number, "beta1")
         beta2 = try reader.required(reader.number, "beta2")
         epsilon = try reader.required(reader.number, "epsilon")
+        moments = Precision(rawValue: try reader.required(reader.choice, "moments"))!
+        // bfloat16 has steps of 1/256: a second moment that moves by less per step never moves.
+        if moments == .bfloat16, beta2 > 0.99 {
+            throw reader.unusable(
+                "moments", "bfloat16 cannot follow a second moment with beta2 of \(beta2)",
+                remedy: "Use float32, or a training.beta2 of at most 0.99.")
+        }
     }
 
     var node: YAMLNode {
@@ -50,6 +59,7 @@ extension TrainingSection {
             ("seed", .number(seed)), ("learning_rate", learningRate.node),
             ("weight_decay", .number(weightDecay)), ("clip", clip.map { .number($0) } ?? .null),
             ("beta1", .number(beta1)), ("beta2", .number(beta2)), ("epsilon", .number(epsilon)),
+            ("moments", .plain(moments.rawValue)),
         ])
     }
 }

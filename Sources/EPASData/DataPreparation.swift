@@ -65,11 +65,11 @@ package struct DataPreparation: Sendable {
                 remedy: "Give other inputs, or other --include and --exclude patterns.")
         }
         let pass = DocumentPass(self, files)
-        let tokenizer = try makeTokenizer(pass, report)
+        // Before the long work, so that a place that cannot be written to is known at once.
         let folder = try OutputFolder(at: output, replacing: replaces)
         opened(folder)
         do {
-            return try write(pass, tokenizer, to: folder, report)
+            return try write(pass, try makeTokenizer(pass, report), to: folder, report)
         } catch {
             folder.abandon()
             throw error
@@ -84,6 +84,9 @@ package struct DataPreparation: Sendable {
         }
         guard threads >= 1 else {
             throw DataError("\(threads) threads are not possible", remedy: "Use 1 or more.")
+        }
+        if case .trained(let size) = tokenizer {
+            try SentencePieceTokenizer.check(vocabularySize: size)
         }
         guard 1...(1 << 28) ~= shardTokens else {
             throw DataError(

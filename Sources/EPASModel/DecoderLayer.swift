@@ -6,18 +6,18 @@
 //
 // Dimensions: B batch, T sequence, D model, N query heads, K key heads, G = N/K, H head.
 
-import EPASGraph
+package import EPASGraph
 
 /// What a layer attended with, after projection and rotary embedding.
-struct AttentionActivations {
+package struct AttentionActivations {
     /// [B, T, N, H]; `nil` in a layer that was handed probabilities.
-    let query: Tensor?
+    package let query: Tensor?
     /// [B, T, K, H]; `nil` in a layer that was handed probabilities.
-    let key: Tensor?
+    package let key: Tensor?
     /// [B, T, K, H]
-    let value: Tensor
+    package let value: Tensor
     /// softmax(q kᵀ / √H), [B, K, G, T, T].
-    let probabilities: Tensor
+    package let probabilities: Tensor
 
     /// Returns the part that a sharing layer takes.
     func reusable(as kind: SharingKind) -> ReusedActivations {

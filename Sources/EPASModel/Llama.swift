@@ -76,6 +76,13 @@ package struct Llama {
     ///   - tokens: int32 [B, T]; positions count from 0.
     ///   - plan: Which layers reuse the activations of which.
     package func hiddenStates(_ tokens: Tensor, plan: SharingPlan) -> Tensor {
+        hiddenStates(tokens, plan: plan) { _, _ in }
+    }
+
+    /// Also shows each layer's activations to `visit`, shallowest layer first.
+    package func hiddenStates(
+        _ tokens: Tensor, plan: SharingPlan, visit: (Int, AttentionActivations) -> Void
+    ) -> Tensor {
         let rotary = RotaryAngles(
             sequence: tokens.dimensions[1], frequencies: config.rotaryFrequencies,
             graph: tokens.graph)
@@ -85,6 +92,7 @@ package struct Llama {
             let reused = plan.sources[index].flatMap { saved[$0] }
             let activations: AttentionActivations
             (x, activations) = layer(x, positions: rotary, reusing: reused)
+            visit(index, activations)
             if plan.isSource(index) { saved[index] = activations.reusable(as: plan.kind) }
         }
         return norm(x)

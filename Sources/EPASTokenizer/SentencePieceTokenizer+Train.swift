@@ -2,6 +2,15 @@ import CSentencePiece
 import Foundation
 
 extension SentencePieceTokenizer {
+    /// Refuses a size that no tokenizer can be trained to, whatever the text.
+    package static func check(vocabularySize: Int) throws(TokenizerError) {
+        guard smallestVocabulary..<largestVocabulary ~= vocabularySize else {
+            throw TokenizerError(
+                "A vocabulary of \(vocabularySize) tokens is not possible",
+                remedy: "Use \(smallestVocabulary) to \(largestVocabulary - 1) tokens.")
+        }
+    }
+
     /// Trains a BPE tokenizer with byte fallback.
     ///
     /// Text is kept as it is: no normalization, no dummy prefix, runs of spaces become pieces of
@@ -14,11 +23,7 @@ extension SentencePieceTokenizer {
     package static func train(
         vocabularySize: Int, on documents: some Sequence<String>
     ) throws(TokenizerError) -> SentencePieceTokenizer {
-        guard smallestVocabulary..<largestVocabulary ~= vocabularySize else {
-            throw TokenizerError(
-                "A vocabulary of \(vocabularySize) tokens is not possible",
-                remedy: "Use \(smallestVocabulary) to \(largestVocabulary - 1) tokens.")
-        }
+        try check(vocabularySize: vocabularySize)
         let sentences = Sentences(documents)
         let options = options(vocabularySize: vocabularySize)
         var model: UnsafeMutablePointer<CChar>?

@@ -27,6 +27,8 @@ package struct SentencePieceTokenizer: Tokenizer {
     private let parts: (processor: Processor, cutter: TextCutter)?
     private let checked: SentencePieceModel
     private let unknown: Int32
+    /// Finds the model's control symbols.
+    private let special: AddedTokenFinder
 
     /// Loads `tokenizer.model` from a folder, or the model file itself.
     ///
@@ -60,6 +62,11 @@ package struct SentencePieceTokenizer: Tokenizer {
             ? (try Processor(model + Self.withoutDummyPrefix, name: name), TextCutter(checked))
             : nil
         self.checked = checked
+        special = AddedTokenFinder(
+            checked.pieces.enumerated().filter { $0.element.kind == .control }.map { id, piece in
+                AddedToken(
+                    id: Int32(id), content: piece.bytes, pattern: piece.bytes, isSpecial: true)
+            })
         vocabularySize = Int(epas_sp_vocabulary_size(processor.handle))
         unknown = epas_sp_unknown_id(processor.handle)
         let beginning = epas_sp_beginning_id(processor.handle)
@@ -81,7 +88,24 @@ package struct SentencePieceTokenizer: Tokenizer {
 
     /// Takes time linear in the length of the text, up to a logarithm within a run without
     /// spaces or line ends.
-    package func encode(_ text: String) -> [Int32] {
+    package func encode(_ text: String, allowingSpecial: Bool) -> [Int32] {
+        guard allowingSpecial else { return encodePart(text) }
+        var text = text
+        var ids: [Int32] = []
+        text.withUTF8 { bytes in
+            special.forEachPart(of: bytes, allowingSpecial: true) { range, token in
+                if let token {
+                    ids.append(token)
+                } else {
+                    ids += encodePart(String(decoding: bytes[range], as: UTF8.self))
+                }
+            }
+        }
+        return ids
+    }
+
+    /// Encodes text, whatever it spells.
+    private func encodePart(_ text: String) -> [Int32] {
         var text = text
         if text.isEmpty { return [] }
         guard let parts else { return text.withUTF8 { processor.encode($0) } }

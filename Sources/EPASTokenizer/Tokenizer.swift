@@ -17,12 +17,14 @@ package protocol Tokenizer: Sendable {
     /// The files of the tokenizer's folder, to be written beside a model that uses it.
     var files: [TokenizerFile] { get }
 
-    /// Returns the ids of the text. No special token is added, and text that spells one
-    /// (`</s>`) stays text.
-    func encode(_ text: String) -> [Int32]
+    /// Returns the ids of the text; no special token is added.
+    ///
+    /// - Parameter allowingSpecial: Whether text that spells a special token (`</s>`) becomes that
+    ///   token. Only for text that no stranger wrote, such as a chat template's.
+    func encode(_ text: String, allowingSpecial: Bool) -> [Int32]
 
     /// Returns the text of the ids. Special tokens have no text; an id outside the vocabulary
-    /// reads as an unknown token; bytes that are not UTF-8 become U+FFFD.
+    /// reads as an unknown token or has none; bytes that are not UTF-8 become U+FFFD.
     func decode(_ ids: [Int32]) -> String
 }
 
@@ -39,6 +41,10 @@ package struct TokenizerFile: Sendable, Hashable {
 }
 
 extension Tokenizer {
+    /// Returns the ids of the text. No special token is added, and text that spells one stays
+    /// text.
+    package func encode(_ text: String) -> [Int32] { encode(text, allowingSpecial: false) }
+
     /// Writes the tokenizer's files into a folder that exists.
     package func write(to directory: URL) throws {
         for file in files {
@@ -47,9 +53,26 @@ extension Tokenizer {
     }
 }
 
-/// Loads the tokenizer of a folder, or of a `tokenizer.model` file.
+/// Loads the tokenizer of a folder, or of a `tokenizer.json` or `tokenizer.model` file.
 ///
-/// - Throws: ``TokenizerError`` when there is no model, or one that cannot be used.
+/// A folder's `tokenizer.json` is obeyed where there is one, as everybody else's tools do, except
+/// where it is the copy that we write beside a `tokenizer.model` of our own: then the model, whose
+/// hash datasets and checkpoints carry, is the tokenizer.
+///
+/// - Throws: ``TokenizerError`` when there is none, or one that cannot be used.
 package func loadTokenizer(at url: URL) throws -> any Tokenizer {
-    try SentencePieceTokenizer(at: url)
+    func exists(_ name: String) -> Bool {
+        FileManager.default.fileExists(atPath: url.appending(path: name).path)
+    }
+    let name = url.lastPathComponent
+    if name.hasSuffix(".json") { return try BytePairTokenizer(at: url) }
+    guard exists(BytePairTokenizer.fileName) else { return try SentencePieceTokenizer(at: url) }
+    if exists(SentencePieceTokenizer.fileName),
+        let tokenizer = try? SentencePieceTokenizer(at: url),
+        let copy = tokenizer.files.first(where: { $0.name == BytePairTokenizer.fileName }),
+        copy.contents == (try? Data(contentsOf: url.appending(path: copy.name)))
+    {
+        return tokenizer
+    }
+    return try BytePairTokenizer(at: url)
 }

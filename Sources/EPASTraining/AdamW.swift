@@ -1,6 +1,6 @@
 // AdamW with decoupled weight decay (Loshchilov & Hutter, 2019; Kingma & Ba, 2015), as a graph.
 
-import EPASArray
+package import EPASArray
 import EPASGraph
 
 /// The optimizer's constants.
@@ -10,15 +10,22 @@ package struct AdamW: Hashable, Sendable {
     package let epsilon: Double
     /// Applied to matrices only, multiplied by the learning rate.
     package let weightDecay: Double
+    /// Type in which the moments are kept: float32, or bfloat16 to save memory. They are computed
+    /// in float32.
+    package let momentType: ElementType
 
-    package init(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
+    package init(
+        beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
+        momentType: ElementType = .float32
+    ) {
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon
         self.weightDecay = weightDecay
+        self.momentType = momentType
     }
 
-    /// A parameter with its two moments, all float32 of one shape.
+    /// A float32 parameter with its two moments of ``momentType``, all of one size.
     struct Slot {
         let parameter: Tensor
         let first: Tensor
@@ -37,14 +44,15 @@ package struct AdamW: Hashable, Sendable {
     func updated(_ slot: Slot, gradient: Tensor, rates: Rates, decays: Bool) -> Slot {
         let dimensions = gradient.dimensions
         func spread(_ scalar: Tensor) -> Tensor { scalar.broadcast(to: dimensions, along: []) }
-        let first = slot.first * beta1 + gradient * (1 - beta1)
-        let second = slot.second * beta2 + gradient * gradient * (1 - beta2)
+        let first = slot.first.converted(to: .float32) * beta1 + gradient * (1 - beta1)
+        let second =
+            slot.second.converted(to: .float32) * beta2 + gradient * gradient * (1 - beta2)
         let corrected = second * spread(rates.correction2)
         var direction = first * spread(rates.correction1) / (sqrt(corrected) + epsilon)
         if decays, weightDecay != 0 { direction = direction + slot.parameter * weightDecay }
         return Slot(
             parameter: slot.parameter - spread(rates.learningRate) * direction,
-            first: first, second: second)
+            first: first.converted(to: momentType), second: second.converted(to: momentType))
     }
 
     /// The bias corrections of a step counted from 1.

@@ -1,28 +1,101 @@
 import Foundation
 import Synchronization
 
-/// The first of SIGINT and SIGTERM that came, or 0. A signal handler may only touch atomics.
-private let noted = Atomic<Int32>(0)
+/// Where the signal handler writes the signal's number.
+private let wakingEnd = Atomic<Int32>(-1)
 
-/// Notices SIGINT and SIGTERM, so that a run can save before it ends.
+/// SIGINT and SIGTERM: what a program does when it is asked to end.
 ///
-/// The first signal is noted and left to the run, which asks ``received`` between any two device
-/// calls. A second one ends the process at once.
+/// Unless told otherwise, the process ends with ``exitCode``. A run that saves first claims the
+/// first signal with ``claimFirst(saying:)`` and asks for ``received`` between any two device
+/// calls; the second signal then ends the process.
 package enum Interruption {
+    /// The exit code of an interrupted command, whichever signal it was.
+    package static let exitCode: Int32 = 130
+
+    private struct State {
+        var received: Int32?
+        /// What is said of a first signal that the run takes care of; `nil` ends the process.
+        var claim: String?
+        var farewell = "Interrupted."
+        var cleanUp: (@Sendable () -> Void)?
+    }
+
+    private static let state = Mutex(State())
+
     /// Starts listening, in place of the signals' default action.
+    ///
+    /// A signal handler may do next to nothing, so it only wakes a thread of ours.
+    ///
+    /// A reader of the output that goes away, and a limit on the size of files, no longer end the
+    /// process either: writing fails instead, so that the command can say what happened.
     package static func listen() {
-        for number in [SIGINT, SIGTERM] {
-            _ = signal(number) { number in
-                let (isFirst, _) = noted.compareExchange(
-                    expected: 0, desired: number, ordering: .relaxed)
-                if !isFirst { _exit(128 + number) }
+        for number in [SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        wakingEnd.store(ends[1], ordering: .relaxed)
+        let thread = Thread { [ends] in
+            var number: UInt8 = 0
+            while true {
+                let count = read(ends[0], &number, 1)
+                if count == 1 { handle(Int32(number)) } else if errno != EINTR { return }
             }
+        }
+        thread.name = "epas.signals"
+        thread.start()
+        for number in [SIGINT, SIGTERM] {
+            signal(number) { number in
+                let code = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(wakingEnd.load(ordering: .relaxed), &byte, 1)
+                errno = code
+            }
+        }
+        // Whoever started the program may have blocked them, as threads of libdispatch do.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM] { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    }
+
+    /// The first signal that came since ``claimFirst(saying:)``, if any.
+    package static var received: Int32? { state.withLock { $0.received } }
+
+    /// Leaves the first signal to the caller, who asks for ``received``.
+    ///
+    /// - Parameter notice: What the user reads when it comes.
+    package static func claimFirst(saying notice: String) {
+        state.withLock { $0.claim = notice }
+    }
+
+    /// Sets what is done, and then said, before a signal ends the process.
+    package static func beforeExit(
+        saying farewell: String, _ cleanUp: @escaping @Sendable () -> Void
+    ) {
+        state.withLock {
+            $0.farewell = farewell
+            $0.cleanUp = cleanUp
         }
     }
 
-    /// The first signal that came since ``listen()``, if any.
-    package static var received: Int32? {
-        let number = noted.load(ordering: .relaxed)
-        return number == 0 ? nil : number
+    private static func handle(_ number: Int32) {
+        let ending: State? = state.withLock { state in
+            guard state.received == nil, let claim = state.claim else { return state }
+            // Said before the run can know, so that what it says comes after.
+            say(claim)
+            state.received = number
+            return nil
+        }
+        guard let ending else { return }
+        ending.cleanUp?()
+        say(ending.farewell)
+        _exit(exitCode)
+    }
+
+    private static func say(_ text: String) {
+        // A half-drawn progress line makes room.
+        let start = isatty(STDERR_FILENO) == 1 ? "\r\u{1b}[K" : ""
+        try? FileHandle.standardError.write(contentsOf: Data("\(start)\(text)\n".utf8))
     }
 }

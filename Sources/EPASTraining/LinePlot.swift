@@ -56,21 +56,21 @@ package struct LinePlot: Sendable {
             font-family="sans-serif" font-size="12">
             """,
             "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>",
-            text(title, x: width / 2, y: 22, anchor: "middle", extra: " font-size=\"15\""),
-            text(xLabel, x: (left + right) / 2, y: height - 12, anchor: "middle"),
-            text(
+            SVG.text(title, x: width / 2, y: 22, anchor: "middle", extra: " font-size=\"15\""),
+            SVG.text(xLabel, x: (left + right) / 2, y: height - 12, anchor: "middle"),
+            SVG.text(
                 yLabel, x: 18, y: (top + bottom) / 2, anchor: "middle",
                 extra: " transform=\"rotate(-90 18 \(decimal((top + bottom) / 2)))\""),
         ]
         for tick in x.ticks {
             let px = left + x.fraction(tick) * (right - left)
             lines.append(line(px, top, px, bottom))
-            lines.append(text(x.label(tick), x: px, y: bottom + 16, anchor: "middle"))
+            lines.append(SVG.text(x.label(tick), x: px, y: bottom + 16, anchor: "middle"))
         }
         for tick in y.ticks {
             let py = bottom - y.fraction(tick) * (bottom - top)
             lines.append(line(left, py, right, py))
-            lines.append(text(y.label(tick), x: left - 6, y: py + 4, anchor: "end"))
+            lines.append(SVG.text(y.label(tick), x: left - 6, y: py + 4, anchor: "end"))
         }
         for (index, one) in series.enumerated() {
             let color = Self.colors[index % Self.colors.count]
@@ -88,22 +88,13 @@ package struct LinePlot: Sendable {
             lines.append(
                 "<line x1=\"\(decimal(right - 190))\" y1=\"\(decimal(row - 4))\" x2=\"\(decimal(right - 166))\" y2=\"\(decimal(row - 4))\" stroke=\"\(color)\" stroke-width=\"3\"/>"
             )
-            lines.append(text(one.name, x: right - 160, y: row, anchor: "start"))
+            lines.append(SVG.text(one.name, x: right - 160, y: row, anchor: "start"))
         }
         return (lines + ["</svg>"]).joined(separator: "\n") + "\n"
     }
 
     private func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double) -> String {
         "<line x1=\"\(decimal(x1))\" y1=\"\(decimal(y1))\" x2=\"\(decimal(x2))\" y2=\"\(decimal(y2))\" stroke=\"#dddddd\"/>"
-    }
-
-    private func text(
-        _ text: String, x: Double, y: Double, anchor: String, extra: String = ""
-    ) -> String {
-        let escaped = text.replacingOccurrences(of: "&", with: "&amp;")
-            .replacingOccurrences(of: "<", with: "&lt;").replacingOccurrences(of: ">", with: "&gt;")
-        return
-            "<text x=\"\(decimal(x))\" y=\"\(decimal(y))\" text-anchor=\"\(anchor)\"\(extra)>\(escaped)</text>"
     }
 
     private func decimal(_ value: Double) -> String { String(format: "%.1f", value) }

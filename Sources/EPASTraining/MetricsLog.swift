@@ -1,3 +1,4 @@
+import EPASCheckpoint
 package import Foundation
 
 /// `metrics.jsonl`: one ``MetricsRecord`` a line, appended as the run goes.
@@ -5,15 +6,17 @@ package final class MetricsLog {
     package static let fileName = "metrics.jsonl"
 
     private let folder: URL
-    private let handle: FileHandle
+    private let file: AppendedFile
     private let encoder: JSONEncoder
+    /// Training steps whose records the log had when it was opened.
+    let stepsAtStart: Int
 
     /// Opens the log of a run folder for a run that has done `step` steps.
     ///
     /// Records of later steps, left by a run that was stopped after its last checkpoint, are
     /// removed: the resumed run writes them again. So is a last line that was cut off.
     ///
-    /// - Throws: `CocoaError` if the file cannot be written.
+    /// - Throws: ``CheckpointError`` if the file cannot be written.
     package init(folder: URL, continuingAfter step: Int) throws {
         let url = folder.appending(path: Self.fileName)
         self.folder = folder
@@ -21,15 +24,16 @@ package final class MetricsLog {
         let kept = try Self.records(in: folder).filter { $0.step <= step }
         var text = Data()
         for record in kept { text += try encoder.encode(record) + Data("\n".utf8) }
-        try text.write(to: url, options: .atomic)
-        handle = try FileHandle(forWritingTo: url)
-        try handle.seekToEnd()
+        try replaceFile(url, with: text)
+        let steps = kept.compactMap { record in
+            if case .training(let step) = record { step.step } else { nil }
+        }
+        stepsAtStart = Set(steps).count
+        file = try AppendedFile(url)
     }
 
-    deinit { try? handle.close() }
-
     package func append(_ record: MetricsRecord) throws {
-        try handle.write(contentsOf: try encoder.encode(record) + Data("\n".utf8))
+        try file.append(try encoder.encode(record) + Data("\n".utf8))
     }
 
     /// How many region lengths the log has for the validation after a step.
@@ -41,7 +45,7 @@ package final class MetricsLog {
 
     /// Makes sure that the lines so far survive a loss of power.
     package func synchronize() throws {
-        try handle.synchronize()
+        try file.synchronize()
     }
 
     /// Reads a run folder's records; lines that are not records are left out. Empty without a log.

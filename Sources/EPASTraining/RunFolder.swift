@@ -4,6 +4,7 @@ package import EPASArray
 package import EPASCheckpoint
 import EPASConfig
 package import EPASModel
+import EPASRuntime
 package import Foundation
 
 /// The folder of one run, locked for this process as long as the value lives.
@@ -29,7 +30,7 @@ package struct RunFolder: Sendable {
 
     /// Records the configuration as resolved.
     func write(_ config: RunConfig) throws {
-        try Data(config.yaml.utf8).write(to: url.appending(path: "run.yaml"), options: .atomic)
+        try replaceFile(url.appending(path: "run.yaml"), with: Data(config.yaml.utf8))
     }
 }
 
@@ -53,6 +54,7 @@ struct RunIdentity: Hashable, Codable {
             "training.sequence": "\(training.sequence)",
             "training.seed": "\(training.seed)",
             "training.precision": training.precision.rawValue,
+            "training.moments": training.moments.rawValue,
             "sharing": setup.config.sharing.map { _ in
                 setup.schedule.finalPlan.text(layers: model.layers)
                     + ", growth \(setup.schedule.growth), interval \(setup.schedule.interval)"
@@ -76,11 +78,20 @@ struct SavedState: Codable {
     let identity: RunIdentity
     /// The plan after the checkpoint's step, which the schedule must give again.
     let share: String
+    /// What computed; see ``machine(_:)``.
+    let machine: String
+
+    /// What decides how sums are split, and so how they are rounded.
+    static func machine(_ client: Client) -> String {
+        "\(client.platformName) with \(client.threads) threads"
+    }
 }
 
 /// A checkpoint that a run continues from.
 package struct ResumePoint: Sendable {
     package let progress: RunProgress
+    /// What computed the checkpoint.
+    let machine: String
     private let model: SafetensorsFile
     private let optimizer: SafetensorsFile
 
@@ -104,6 +115,7 @@ package struct ResumePoint: Sendable {
                     + " with --output.")
         }
         progress = saved.progress
+        machine = saved.machine
         model = try checkpoint.tensors("model.safetensors")
         optimizer = try checkpoint.tensors("optimizer.safetensors")
         let shapes = setup.model.parameters.map { ($0.name, $0.shape(.float32)) }
@@ -112,7 +124,9 @@ package struct ResumePoint: Sendable {
             optimizer,
             expected: Dictionary(
                 uniqueKeysWithValues: shapes.flatMap { name, shape in
-                    Self.momentNames(name).map { ($0, shape) }
+                    Self.momentNames(name).map {
+                        ($0, shape.with(setup.optimizer.momentType))
+                    }
                 }))
     }
 

@@ -4,7 +4,8 @@ import EPASRuntime
 
 /// The compiled programs of a run, each compiled on a background thread before it is needed.
 ///
-/// Used by one thread. One program is compiled at a time: compiling takes cores from training.
+/// Used by one thread. Nothing is started ahead of its need while something is being compiled:
+/// compiling takes cores from training.
 final class RunPrograms {
     private let setup: RunSetup
     private let validationBatch: Int

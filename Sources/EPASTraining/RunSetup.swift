@@ -42,7 +42,8 @@ package struct RunSetup: Sendable {
             steps: training.steps, decay: decay)
         optimizer = AdamW(
             beta1: training.beta1, beta2: training.beta2, epsilon: training.epsilon,
-            weightDecay: training.weightDecay)
+            weightDecay: training.weightDecay,
+            momentType: training.moments == .bfloat16 ? .bfloat16 : .float32)
         computeType = training.precision == .bfloat16 ? .bfloat16 : .float32
     }
 

@@ -48,6 +48,22 @@ package struct StepExecutable: Sendable {
     package func callAsFunction(
         _ state: inout TrainingState, batches: [HostArray], step: Int, learningRate: Double
     ) throws -> Outcome {
+        guard
+            let outcome = try advance(
+                &state, batches: batches, step: step, learningRate: learningRate,
+                until: { false })
+        else { fatalError("a step that nothing stops has stopped") }
+        return outcome
+    }
+
+    /// Advances the state by one step, unless it is stopped on the way.
+    ///
+    /// - Parameter stop: Asked between accumulated batches; the result is `nil` and the state as
+    ///   it was once it says so.
+    package func advance(
+        _ state: inout TrainingState, batches: [HostArray], step: Int, learningRate: Double,
+        until stop: () -> Bool
+    ) throws -> Outcome? {
         let corrections = optimizer.corrections(step: step)
         let rates = [learningRate, corrections.0, corrections.1].map { HostArray(Float($0)) }
         var results: UniqueArray<DeviceBuffer>
@@ -57,7 +73,8 @@ package struct StepExecutable: Sendable {
         case .accumulated(let accumulate, let apply, let shapes):
             var sums = UniqueArray<DeviceBuffer>(minimumCapacity: shapes.count)
             for shape in shapes { sums.append(try accumulate.client.makeBuffer(.zeros(shape))) }
-            for batch in batches {
+            for (index, batch) in batches.enumerated() {
+                if index > 0, stop() { return nil }
                 sums = try accumulate.execute(
                     donating: sums, borrowing: state.parameters, inputs: [batch])
             }

@@ -24,12 +24,21 @@ extension Trainer {
     ) throws -> Trainer {
         let path = URL(filePath: config.data.path)
         let training = try TokenDataset(path, split: .train)
+        let tokenizer = try training.tokenizer()
         let setup = try RunSetup.open(config, vocabulary: training.vocabularySize)
         let identity = RunIdentity(setup, dataFingerprint: training.fingerprint)
 
         let folder = try RunFolder(url)
         let start = try resumePoint(
             folder, resuming: resuming, setup: setup, identity: identity, report: report)
+        let machine = SavedState.machine(client)
+        if let start, start.machine != machine {
+            report(
+                .notice(
+                    "The checkpoint was computed by \(start.machine), the run continues by"
+                        + " \(machine): sums are rounded differently, so this is not the run that"
+                        + " would have been."))
+        }
         try folder.write(config)
         let validation = try validationBatches(path, config)
         if validation.isEmpty {
@@ -39,7 +48,7 @@ extension Trainer {
         return try Trainer(
             setup, folder: folder, identity: identity, resuming: start, training: training,
             validation: validation,
-            tokenizer: try loadTokenizer(at: training.tokenizerDirectory),
+            tokenizer: tokenizer,
             client: client, cache: cache, initialParameter: source, interruption: interruption,
             report: report)
     }

@@ -18,7 +18,7 @@ extension Trainer {
             uniqueKeysWithValues: parameters.enumerated().map { ($0.element.name, $0.offset) })
         let shapes = parameters.map { ($0.name, $0.shape(.float32)) }
         let moments = shapes.flatMap { name, shape in
-            ResumePoint.momentNames(name).map { ($0, shape) }
+            ResumePoint.momentNames(name).map { ($0, shape.with(setup.optimizer.momentType)) }
         }
         let momentIndex = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().flatMap { offset, parameter in
@@ -46,7 +46,7 @@ extension Trainer {
                 "state.json",
                 SavedState(
                     progress: progress, identity: identity,
-                    share: next.text(layers: setup.model.layers)))
+                    share: next.text(layers: setup.model.layers), machine: machine))
         }
         report(.saved(step: progress.step, url))
     }

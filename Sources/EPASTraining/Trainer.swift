@@ -21,6 +21,8 @@ package final class Trainer {
     let folder: RunFolder
     let identity: RunIdentity
     let tokenizer: any Tokenizer
+    /// What computes, as a checkpoint notes it.
+    let machine: String
     let metrics: MetricsLog
     let report: (TrainingEvent) -> Void
     private(set) var state: TrainingState
@@ -50,6 +52,7 @@ package final class Trainer {
         self.folder = folder
         self.identity = identity
         self.tokenizer = tokenizer
+        machine = SavedState.machine(client)
         self.report = report
         self.interruption = interruption
         self.validation = validation.map(\.tokens)
@@ -67,9 +70,17 @@ package final class Trainer {
                 setup.model, client: client, parameter: start.parameter, moment: start.moment)
         } else {
             state = try TrainingState(
-                startingFrom: setup.model, client: client, parameter: initialParameter)
+                startingFrom: setup.model, client: client,
+                momentType: setup.optimizer.momentType, parameter: initialParameter)
         }
         metrics = try MetricsLog(folder: folder.url, continuingAfter: progress.step)
+        let lost = progress.step - metrics.stepsAtStart
+        if lost > 0 {
+            report(
+                .notice(
+                    "\(MetricsLog.fileName) lacks \(lost) of the \(progress.step) steps before the"
+                        + " checkpoint; they are not written again."))
+        }
     }
 
     /// Runs until the last step or a signal.
@@ -106,7 +117,7 @@ package final class Trainer {
         return .interrupted(signal: interruption() ?? 0)
     }
 
-    /// Does one step; `false` if a signal came before it began.
+    /// Does one step; `false` if a signal came before its update.
     private func advance() throws -> Bool {
         let clock = ContinuousClock()
         let start = clock.now
@@ -119,9 +130,14 @@ package final class Trainer {
         programs.prepare(after: step, validates: !validation.isEmpty)
 
         let rate = setup.learningRate.rate(atStep: step)
+        var following = batches
         var inputs: [HostArray] = []
-        for _ in 0..<setup.config.training.accumulation { inputs.append(try batches.next().tokens) }
-        let outcome = try program(&state, batches: inputs, step: step, learningRate: rate)
+        for _ in 0..<setup.config.training.accumulation {
+            inputs.append(try following.next().tokens)
+        }
+        let result = try program.advance(
+            &state, batches: inputs, step: step, learningRate: rate, until: { stops })
+        guard let outcome = result else { return false }
 
         let seconds = (clock.now - start).inSeconds
         let record = StepRecord(
@@ -138,6 +154,7 @@ package final class Trainer {
             throw TrainingError.notFinite(
                 step: step, loss: outcome.loss, gradientNorm: outcome.gradientNorm)
         }
+        batches = following
         progress = RunProgress(
             step: step, tokens: record.tokens, elapsedSeconds: record.elapsedSeconds,
             cursor: batches.cursor)

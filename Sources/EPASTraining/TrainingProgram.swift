@@ -115,7 +115,7 @@ package struct TrainingProgram: Sendable {
     private func slots(_ llama: Llama) -> [AdamW.Slot] {
         func moments(_ prefix: String) -> [Tensor] {
             zip(model.parameters, llama.parameters).map {
-                $1.graph.parameter("\(prefix).\($0.name)", $1.shape)
+                $1.graph.parameter("\(prefix).\($0.name)", $1.shape.with(optimizer.momentType))
             }
         }
         let first = moments("first")

@@ -3,7 +3,7 @@ package import EPASArray
 package import EPASModel
 package import EPASRuntime
 
-/// What a training step changes: the parameters and AdamW's two moments of each, float32, on the
+/// What a training step changes: the float32 parameters and AdamW's two moments of each, on the
 /// device, in the order of ``ModelConfig/parameters``.
 package struct TrainingState: ~Copyable {
     package var parameters: UniqueArray<DeviceBuffer>
@@ -36,11 +36,11 @@ package struct TrainingState: ~Copyable {
 
     /// The state before the first step: parameters as given, moments zero.
     package init(
-        startingFrom model: ModelConfig, client: Client,
+        startingFrom model: ModelConfig, client: Client, momentType: ElementType = .float32,
         parameter: (ParameterSpecification) throws -> HostArray
     ) throws {
         try self.init(model, client: client, parameter: parameter) { specification, _ in
-            .zeros(specification.shape(.float32))
+            .zeros(specification.shape(momentType))
         }
     }
 

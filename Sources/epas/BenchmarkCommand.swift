@@ -16,47 +16,44 @@ struct BenchmarkTrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Time whole training steps: forward, backward and update.")
 
-    @Option(help: "A named shape: \(ModelConfig.presetNames.joined(separator: ", ")).")
+    @Option(help: ArgumentHelp(modelHelp, valueName: "name"))
     var model = "125m"
 
-    @Option(help: "Sequences in a batch.")
+    @Option(help: ArgumentHelp("Sequences in a batch.", valueName: "count"))
     var batch = 4
 
-    @Option(help: "Tokens in a sequence.")
+    @Option(help: ArgumentHelp("Tokens in a sequence.", valueName: "tokens"))
     var sequence = 512
 
-    @Option(help: "Timed steps, after two that are not.")
+    @Option(help: ArgumentHelp("Timed steps, after two that are not.", valueName: "count"))
     var steps = 5
 
-    @Option(help: "Type of activations and products; weights and moments are float32.")
+    @Option(help: dtypeHelp)
     var dtype = ComputeType.bfloat16
 
-    @Flag(help: "Write one JSON object per sharing plan.")
-    var json = false
-
-    @OptionGroup var sharing: ShareOptions
+    @OptionGroup var sharing: ShareListOption
+    @OptionGroup var json: JSONOption
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
+        _ = try preset(model)
+        try requirePositive([("batch", batch), ("sequence", sequence), ("steps", steps)])
+        // Beyond, the sizes of a step's arrays could not even be computed.
         try require(
-            ModelConfig(preset: model) != nil,
-            "There is no model \"\(model)\"; use one of \(ModelConfig.presetNames.joined(separator: ", "))."
-        )
-        for (name, value) in [("batch", batch), ("sequence", sequence), ("steps", steps)] {
-            try require(value >= 1, "--\(name) is \(value); use 1 or more.")
-        }
+            batch <= 1 << 16 && sequence <= 1 << 20,
+            "--batch is \(batch) and --sequence \(sequence). Use at most 65536 and 1048576.")
     }
 
     func run() throws {
-        guard let shape = ModelConfig(preset: model) else { return }
+        let shape = try preset(model)
         let plans = try sharing.plans(layers: shape.layers)
         let (client, cache) = try runtime.open()
         for plan in plans {
             let result = try measure(shape, plan, client, cache)
-            if json {
+            if json.isOn {
                 try printJSON(result)
             } else {
-                print(
+                try printLine(
                     """
                     \(model) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
                     \(fixed(result.secondsPerStep, 3)) s/step (median of \(steps)), \

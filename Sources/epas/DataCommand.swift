@@ -1,8 +1,8 @@
 import ArgumentParser
 
 /// Groups the commands about data.
-struct DataCommand: AsyncParsableCommand {
+struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Prepare text for training.",
-        subcommands: [DataPrepareCommand.self])
+        commandName: "data", abstract: "Prepare text for training, and look at it.",
+        subcommands: [DataPrepareCommand.self, DataBatchesCommand.self])
 }

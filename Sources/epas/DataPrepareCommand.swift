@@ -1,8 +1,9 @@
 import ArgumentParser
 import EPASData
+import EPASTraining
 import Foundation
 
-struct DataPrepareCommand: AsyncParsableCommand {
+struct DataPrepareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prepare",
         abstract: "Turn text into a folder of tokens, with the tokenizer that made them.",
@@ -14,75 +15,97 @@ struct DataPrepareCommand: AsyncParsableCommand {
 
     @Option(
         parsing: .upToNextOption,
-        help: "Files and folders of text. Folders are searched for files, hidden ones left out.")
+        help: ArgumentHelp(
+            "Files and folders of text. Folders are searched for files, hidden ones left out.",
+            valueName: "path"))
     var input: [String]
 
-    @Option(help: "The folder to make.")
+    @Option(help: ArgumentHelp("The folder to make.", valueName: "folder"))
     var output: String
 
-    @Option(help: "A tokenizer to use: a folder with tokenizer.model, or the file.")
+    @Option(
+        help: ArgumentHelp(
+            "A tokenizer to use: a folder with tokenizer.model, or the file.", valueName: "path"))
     var tokenizer: String?
 
-    @Option(help: "Train a tokenizer of this many tokens on a sample of the text.")
+    @Option(
+        help: ArgumentHelp(
+            "Train a tokenizer of this many tokens on a sample of the text.", valueName: "tokens"))
     var vocabularySize: Int?
 
-    @Option(help: "Share of the documents that is kept for validation.")
+    @Option(
+        help: ArgumentHelp(
+            "Part of the documents that is kept for validation.", valueName: "fraction"))
     var validationFraction = 0.01
 
-    @Option(help: "The field of a JSON line that holds the text.")
+    @Option(
+        help: ArgumentHelp("The field of a JSON line that holds the text.", valueName: "name"))
     var textField = "text"
 
     @Option(
         parsing: .singleValue,
-        help: "Take only files of folders that fit this pattern, such as '*.py'. May be repeated.")
+        help: ArgumentHelp(
+            "Take only files of folders that fit this pattern, such as '*.py'. May be repeated.",
+            valueName: "pattern"))
     var include: [String] = []
 
     @Option(
         parsing: .singleValue,
-        help: "Leave out files and folders that fit this pattern. May be repeated.")
+        help: ArgumentHelp(
+            "Leave out files and folders that fit this pattern. May be repeated.",
+            valueName: "pattern"))
     var exclude: [String] = []
 
     @Flag(help: "Stop at the first document that cannot be used, instead of leaving it out.")
     var strict = false
 
-    @Option(help: "Threads to work on; by default, as many as there are cores.")
-    var threads: Int?
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("CPU threads; 0 uses every core.", valueName: "count"))
+    var threads = 0
 
-    @Option(help: "Seed of the validation split and of the tokenizer's sample.")
+    @Option(
+        help: ArgumentHelp(
+            "Seed of the validation split and of the tokenizer's sample.", valueName: "number"))
     var seed: UInt64 = 1
 
-    @Option(help: "Tokens of a full shard.")
+    @Option(help: ArgumentHelp("Tokens of a full shard.", valueName: "tokens"))
     var shardTokens = 16 << 20
 
-    @Option(help: "Most bytes of a document.")
+    @Option(help: ArgumentHelp("The most bytes of a document.", valueName: "bytes"))
     var documentLimit = 64 << 20
 
-    @Option(help: "Most bytes of text that a tokenizer is trained on.")
+    @Option(
+        help: ArgumentHelp(
+            "The most bytes of text that a tokenizer is trained on.", valueName: "bytes"))
     var sampleLimit = 64 << 20
 
     @Flag(help: "Replace a data set that is already there.")
     var force = false
 
-    @Flag(help: "Print the summary as JSON.")
-    var json = false
+    @OptionGroup var json: JSONOption
 
     func validate() throws {
-        guard !input.isEmpty else { throw ValidationError("Give --input at least one file.") }
-        guard (tokenizer == nil) != (vocabularySize == nil) else {
-            throw ValidationError(
-                "Give either --tokenizer with a tokenizer, or --vocabulary-size to train one.")
-        }
-        guard 0..<1 ~= validationFraction else {
-            throw ValidationError("--validation-fraction has to be at least 0 and below 1.")
-        }
-        guard threads ?? 1 >= 1 else { throw ValidationError("--threads has to be 1 or more.") }
+        try require(!input.isEmpty, "Give --input at least one file.")
+        try require(
+            (tokenizer == nil) != (vocabularySize == nil),
+            "Give either --tokenizer with a tokenizer, or --vocabulary-size to train one.")
+        try require(
+            0..<1 ~= validationFraction,
+            "--validation-fraction is \(validationFraction). Use 0 or more, below 1.")
+        try requirePositive([
+            ("vocabulary-size", vocabularySize ?? 1), ("shard-tokens", shardTokens),
+            ("document-limit", documentLimit), ("sample-limit", sampleLimit),
+        ])
+        try require(threads >= 0, "--threads is \(threads). Use 0 or more.")
     }
 
-    func run() async throws {
-        let interrupt = Interrupt()
-        var line = ProgressLine()
+    func run() throws {
+        let line = ProgressLine()
         let start = Date()
-        let summary = try preparation.run(folder: interrupt.abandonsOnSignal) { progress in
+        let summary = try preparation.run(folder: { folder in
+            Interruption.beforeExit(saying: "Interrupted; nothing was written.", folder.abandon)
+        }) { progress in
             if progress.phase == .training {
                 line.show("Training the tokenizer")
             } else {
@@ -92,7 +115,7 @@ struct DataPrepareCommand: AsyncParsableCommand {
         line.clear()
         let seconds = Date().timeIntervalSince(start)
         let report = PreparationReport(summary, seconds: seconds)
-        print(json ? try report.json : report.text)
+        if json.isOn { try printJSON(report.fields) } else { try printLine(report.text) }
     }
 
     private var preparation: DataPreparation {
@@ -105,7 +128,7 @@ struct DataPrepareCommand: AsyncParsableCommand {
         preparation.include = include.map(Glob.init)
         preparation.exclude = exclude.map(Glob.init)
         preparation.isStrict = strict
-        if let threads { preparation.threads = threads }
+        if threads > 0 { preparation.threads = threads }
         preparation.seed = seed
         preparation.shardTokens = shardTokens
         preparation.replaces = force

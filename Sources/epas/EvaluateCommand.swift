@@ -1,4 +1,5 @@
 import ArgumentParser
+import EPASArray
 import EPASCheckpoint
 import EPASData
 import EPASModel
@@ -12,32 +13,28 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Measure loss and perplexity per region length on the validation split.")
 
-    @Argument(help: "A checkpoint folder, or a run folder for its last checkpoint.")
-    var checkpoint: String
-
+    @OptionGroup var source: CheckpointArgument
     @OptionGroup var options: EvaluationOptions
-    @OptionGroup var sharing: ShareOptions
+    @OptionGroup var sharing: ShareListOption
+    @OptionGroup var json: JSONOption
     @OptionGroup var runtime: RuntimeOptions
 
-    @Flag(help: "Write one JSON object per region length.")
-    var json = false
-
     func run() throws {
-        let folder = try openModel(checkpoint)
+        let folder = try source.open()
         let plans = try sharing.plans(layers: folder.config.layers)
         let (client, cache) = try runtime.open()
         let results = try options.evaluate(folder, plans: plans, client: client, cache: cache)
-        if json {
+        if json.isOn {
             for result in results { try printJSON(result) }
             return
         }
-        printTable(
-            ["share", "loss", "perplexity", "accuracy", "tokens/s", "GFLOPs per token"],
+        try printTable(
+            ["share", "loss", "perplexity", "accuracy", "tokens/s", "MFLOPs per token"],
             results.map {
                 [
                     $0.share, fixed($0.loss, 4), fixed($0.perplexity, 3),
                     fixed(100 * $0.accuracy, 2) + " %", fixed($0.tokensPerSecond, 0),
-                    fixed($0.forwardFlopsPerToken / 1e9, 4),
+                    fixed($0.forwardFlopsPerToken / 1e6, 3),
                 ]
             })
     }
@@ -59,30 +56,33 @@ struct EvaluationRow: Encodable {
 
 /// What to measure on.
 struct EvaluationOptions: ParsableArguments {
-    @Option(help: "A folder made by `epas data prepare`.")
+    @Option(help: ArgumentHelp("A folder made by `epas data prepare`.", valueName: "folder"))
     var data: String
 
-    @Option(help: "The split to measure on: validation or train.")
+    @Option(help: ArgumentHelp("The split to measure on: validation or train.", valueName: "name"))
     var split = "validation"
 
-    @Option(help: "Sequences in a batch.")
+    @Option(help: ArgumentHelp("Sequences in a batch.", valueName: "count"))
     var batch = 8
 
-    @Option(help: "Tokens in a sequence. Default: the model's longest, at most 1024.")
+    @Option(
+        help: ArgumentHelp(
+            "Tokens in a sequence. (default: the model's longest, at most 1024)",
+            valueName: "tokens"))
     var sequence: Int?
 
-    @Option(help: "The most batches to measure on.")
+    @Option(help: ArgumentHelp("The most batches to measure on.", valueName: "count"))
     var batches = 100
 
-    @Option(help: "Type of activations and products.")
+    @Option(help: dtypeHelp)
     var dtype = ComputeType.float32
 
     func validate() throws {
         try require(
-            Split(rawValue: split) != nil, "--split is \"\(split)\"; use validation or train.")
-        for (name, value) in [("batch", batch), ("sequence", sequence ?? 1), ("batches", batches)] {
-            try require(value >= 1, "--\(name) is \(value); use 1 or more.")
-        }
+            Split(rawValue: split) != nil, "--split is \"\(split)\". Use validation or train.")
+        try requirePositive([
+            ("batch", batch), ("sequence", sequence ?? 1), ("batches", batches),
+        ])
     }
 
     /// Measures a checkpoint under every plan.
@@ -91,28 +91,18 @@ struct EvaluationOptions: ParsableArguments {
     func evaluate(
         _ folder: ModelFolder, plans: [SharingPlan], client: Client, cache: ExecutableCache
     ) throws -> [EvaluationRow] {
-        let dataset = try TokenDataset(
-            URL(filePath: data), split: Split(rawValue: split) ?? .validation)
         let model = folder.config
-        try require(
-            dataset.vocabularySize <= model.vocabulary,
-            "The data has \(dataset.vocabularySize) tokens, but the model knows \(model.vocabulary); prepare the data with the model's tokenizer."
-        )
-        let sequence = sequence ?? min(model.maximumSequence, 1024)
-        let inputs = try dataset.validationBatches(batch: batch, sequence: sequence, limit: batches)
-        try require(
-            !inputs.isEmpty,
-            "The \(split) split has \(dataset.tokenCount) tokens, fewer than one batch of \(batch) sequences of \(sequence); lower --batch or --sequence."
-        )
+        let sequence = sequenceLength(for: model)
+        let inputs = try batches(for: model)
         let parameters = try folder.upload(to: client, matrices: dtype.elementType)
         return try plans.map { plan in
             let evaluator = try Evaluator(
                 LossProgram(
                     model: model, plan: plan, computeType: dtype.elementType,
                     matrices: dtype.elementType),
-                batch: batch, sequence: sequence
+                batch: inputs[0].shape.dimensions[0], sequence: sequence
             ) { try client.compile($0, cache: cache) }
-            guard let result = try evaluator(parameters, batches: inputs.lazy.map(\.tokens)) else {
+            guard let result = try evaluator(parameters, batches: inputs) else {
                 fatalError("an evaluation that nothing stops has stopped")
             }
             return EvaluationRow(
@@ -122,5 +112,28 @@ struct EvaluationOptions: ParsableArguments {
                 forwardFlopsPerToken: model.flops(sequence: sequence, plan: plan).forward
                     / Double(sequence))
         }
+    }
+
+    private func sequenceLength(for model: ModelConfig) -> Int {
+        sequence ?? min(model.maximumSequence, 1024)
+    }
+
+    /// The batches to measure on, int32 [batch, sequence + 1], at least one.
+    ///
+    /// - Throws: If the data was tokenized for another vocabulary, or is too short.
+    func batches(for model: ModelConfig) throws -> [HostArray] {
+        let url = try existingFolder(data)
+        let dataset = try TokenDataset(url, split: Split(rawValue: split) ?? .validation)
+        try requireInput(
+            dataset.tokenCount > 0,
+            "The data of \(data) has no \(split) split. Use another --split, or prepare it with a larger --validation-fraction."
+        )
+        try requireInput(
+            dataset.vocabularySize <= model.vocabulary,
+            "The data has \(dataset.vocabularySize) tokens, but the model knows \(model.vocabulary). Prepare the data with the model's tokenizer."
+        )
+        return try dataset.validationBatches(
+            batch: batch, sequence: sequenceLength(for: model), limit: batches
+        ).map(\.tokens)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import EPASCheckpoint
 import EPASModel
 
 /// `epas flops`: the paper's Table 1 for any model and plan.
@@ -11,40 +12,50 @@ struct FLOPsCommand: ParsableCommand {
             forward, causal mask not discounted, embedding lookup and norms not counted.
             """)
 
-    @OptionGroup var source: ModelSource
-    @OptionGroup var sharing: ShareOptions
+    @Argument(
+        help: "A checkpoint folder, or a run folder for its last good checkpoint.",
+        completion: .directory)
+    var checkpoint: String?
 
-    @Option(help: "Tokens in a sequence.")
+    @Option(help: ArgumentHelp(modelHelp, valueName: "name"))
+    var model: String?
+
+    @OptionGroup var sharing: ShareListOption
+
+    @Option(help: ArgumentHelp("Tokens in a sequence.", valueName: "tokens"))
     var sequence = 2048
 
-    @Flag(help: "Write one JSON object.")
-    var json = false
+    @OptionGroup var json: JSONOption
 
     func validate() throws {
-        try require(sequence >= 1, "--sequence is \(sequence); use 1 or more.")
+        try require(
+            (checkpoint == nil) != (model == nil),
+            "Name either a checkpoint folder or a shape with --model.")
+        if let model { _ = try preset(model) }
+        try requirePositive([("sequence", sequence)])
     }
 
     func run() throws {
-        let model = try source.model()
-        let rows = try sharing.plans(layers: model.layers).map { plan in
-            let flops = model.flops(sequence: sequence, plan: plan)
+        let shape = try model.map(preset) ?? openModel(checkpoint ?? "").config
+        let baseline = shape.flops(sequence: sequence).training
+        let rows = try sharing.plans(layers: shape.layers).map { plan in
+            let flops = shape.flops(sequence: sequence, plan: plan)
             return Row(
-                share: plan.text(layers: model.layers), sequence: sequence,
-                parameters: model.parameterCount, forwardFlopsPerSample: flops.forward,
-                flopsPerSample: flops.training,
-                flopsPerToken: flops.training / Double(sequence),
-                reduction: 1 - flops.training / model.flops(sequence: sequence).training)
+                share: plan.text(layers: shape.layers), sequence: sequence,
+                parameters: shape.parameterCount, forwardFlopsPerSample: flops.forward,
+                flopsPerSample: flops.training, flopsPerToken: flops.training / Double(sequence),
+                reduction: 1 - flops.training / baseline)
         }
-        if json {
+        if json.isOn {
             for row in rows { try printJSON(row) }
             return
         }
-        printTable(
-            ["share", "forward TFLOPs", "training TFLOPs", "GFLOPs per token", "saved"],
+        try printTable(
+            ["share", "forward FLOPs", "training FLOPs", "FLOPs per token", "saved"],
             rows.map {
                 [
-                    $0.share, fixed($0.forwardFlopsPerSample / 1e12, 3),
-                    fixed($0.flopsPerSample / 1e12, 2), fixed($0.flopsPerToken / 1e9, 3),
+                    $0.share, scaled($0.forwardFlopsPerSample), scaled($0.flopsPerSample),
+                    scaled($0.flopsPerToken),
                     fixed(100 * $0.reduction, 1) + " %",
                 ]
             })

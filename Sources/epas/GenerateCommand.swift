@@ -11,69 +11,122 @@ struct GenerateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "generate", abstract: "Continue a text at any region length.")
 
-    @Argument(help: "A checkpoint folder, or a run folder for its last checkpoint.")
-    var checkpoint: String
+    @OptionGroup var source: CheckpointArgument
 
-    @Option(help: "The text to continue.")
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("The text to continue.", valueName: "text"))
     var prompt: String
 
-    @Option(help: "The most tokens to add.")
+    @Option(help: ArgumentHelp("The most tokens to add.", valueName: "count"))
     var maxTokens = 64
 
-    @Option(help: "0 takes the most likely token; 1 samples from the model's distribution.")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "0 takes the most likely token; 1 samples from the model's distribution.",
+            valueName: "number"))
     var temperature = 0.0
 
-    @Option(help: "Sample only from this many of the most likely tokens.")
+    @Option(
+        help: ArgumentHelp(
+            "Sample only from this many of the most likely tokens. (default: all)",
+            valueName: "count"))
     var topK: Int?
 
-    @Option(help: "Sample only from the most likely tokens whose probabilities add up to this.")
+    @Option(
+        help: ArgumentHelp(
+            "Sample only from the most likely tokens whose probabilities add up to this.",
+            valueName: "fraction"))
     var topP = 1.0
 
-    @Option(help: "Seed of the sampling.")
+    @Option(help: ArgumentHelp("Seed of the sampling.", valueName: "number"))
     var seed: UInt64 = 0
 
-    @Option(help: "Type of activations and products.")
+    @Option(help: dtypeHelp)
     var dtype = ComputeType.float32
 
-    @OptionGroup var sharing: ShareOptions
+    @OptionGroup var json: JSONOption
+
+    @OptionGroup var sharing: ShareOption
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
-        try require(maxTokens >= 1, "--max-tokens is \(maxTokens); use 1 or more.")
+        try requirePositive([("max-tokens", maxTokens)])
+        _ = try sampler
+    }
+
+    private var sampler: Sampler {
+        get throws {
+            do throws(SamplerError) {
+                return try Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)
+            } catch {
+                throw ValidationError("--\(error.setting) is \(error.value). Use \(error.range).")
+            }
+        }
     }
 
     func run() throws {
-        let sampler = try Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)
-        let folder = try openModel(checkpoint)
-        let plan = try sharing.plan(layers: folder.config.layers)
+        let folder = try source.open()
+        let model = folder.config
+        let plan = try sharing.plan(layers: model.layers)
         let tokenizer = try loadTokenizer(at: folder.url)
-        try require(
-            tokenizer.vocabularySize <= folder.config.vocabulary,
-            "The tokenizer has \(tokenizer.vocabularySize) tokens, but the model knows \(folder.config.vocabulary); put the model's own tokenizer into its folder."
+        try requireInput(
+            tokenizer.vocabularySize <= model.vocabulary,
+            "The tokenizer has \(tokenizer.vocabularySize) tokens, but the model knows \(model.vocabulary). Put the model's own tokenizer into its folder."
         )
         let start = tokenizer.beginningOfSequence.map { [$0] } ?? []
         let tokens = start + tokenizer.encode(prompt)
         try require(
-            !tokens.isEmpty, "--prompt is empty, and the tokenizer has no token to start with.")
+            !tokens.isEmpty,
+            "--prompt is empty, and the tokenizer has no token to start with. Give some text.")
+        let room = model.maximumSequence - tokens.count
+        try require(
+            room >= 1,
+            "--prompt has \(tokens.count) tokens, but the model's longest sequence is \(model.maximumSequence). Shorten the prompt."
+        )
 
         let (client, cache) = try runtime.open()
         let generator = TextGenerator(
-            folder.config, plan: plan,
+            model, plan: plan,
             parameters: try folder.upload(to: client, matrices: dtype.elementType), client: client,
             computeType: dtype.elementType, matrices: dtype.elementType, cache: cache)
         var printed = TextStream(tokenizer: tokenizer, after: tokens)
-        write(prompt)
-        _ = try generator.continuation(
-            of: tokens, limit: maxTokens, sampler: sampler,
+        var failure: (any Error)?
+        if !json.isOn { try write(prompt) }
+        let added = try generator.continuation(
+            of: tokens, limit: min(maxTokens, room), sampler: sampler,
             stops: tokenizer.endOfSequence.map { [$0] } ?? []
         ) { token in
-            write(printed.append(token))
-            return true
+            guard !json.isOn else { return true }
+            do {
+                try write(printed.append(token))
+                return true
+            } catch {
+                failure = error
+                return false
+            }
         }
-        write(printed.rest + "\n")
+        if let failure { throw failure }
+        if json.isOn {
+            try printJSON(
+                Result(
+                    share: plan.text(layers: model.layers), promptTokens: tokens, tokens: added,
+                    text: tokenizer.decode(added)))
+        } else {
+            try write(printed.rest + "\n")
+        }
+        if added.count == room, room < maxTokens {
+            printError("Stopped at the model's longest sequence, \(model.maximumSequence) tokens.")
+        }
     }
 
-    private func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
+    private struct Result: Encodable {
+        let share: String
+        /// The prompt's tokens, the token that starts a sequence included.
+        let promptTokens: [Int32]
+        /// The tokens added, without the one that ended the text.
+        let tokens: [Int32]
+        /// Of the tokens added.
+        let text: String
     }
 }

@@ -18,26 +18,30 @@ struct InspectCommand: ParsableCommand {
             that the plan leaves idle has a gradient of zeros.
             """)
 
-    @Argument(help: "A checkpoint folder.")
-    var checkpoint: String
+    @OptionGroup var source: CheckpointArgument
 
-    @Option(help: "Token ids, separated by commas; rows of equal length separated by semicolons.")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Token ids, separated by commas; rows of equal length separated by semicolons.",
+            valueName: "ids"))
     var tokens: String
 
-    @Option(help: "Type of activations and products.")
+    @Option(help: dtypeHelp)
     var dtype = ComputeType.float32
 
     @Flag(help: "Also write the gradient of every parameter.")
     var gradients = false
 
-    @Option(help: "The safetensors file to write.")
+    @Option(help: ArgumentHelp("The safetensors file to write.", valueName: "file"))
     var output: String
 
-    @OptionGroup var sharing: ShareOptions
+    @OptionGroup var sharing: ShareOption
     @OptionGroup var runtime: RuntimeOptions
 
     func run() throws {
-        let folder = try ModelFolder(URL(filePath: checkpoint))
+        try checkOutputFile(output)
+        let folder = try source.open()
         let model = folder.config
         let plan = try sharing.plan(layers: model.layers)
         let rows = try Self.rows(tokens, vocabulary: model.vocabulary)
@@ -60,7 +64,7 @@ struct InspectCommand: ParsableCommand {
             named["grad.\(parameter.name)"] = gradient
         }
         try SafetensorsWriter.write(named, to: URL(filePath: output))
-        print("loss \(loss[0])")
+        try printLine("loss \(loss[0])")
     }
 
     /// Reads rows of token ids.
@@ -71,16 +75,17 @@ struct InspectCommand: ParsableCommand {
                     (0..<vocabulary).contains(Int(id))
                 else {
                     throw ValidationError(
-                        "--tokens has \"\(word)\"; use token ids from 0 to \(vocabulary - 1).")
+                        "--tokens has \"\(word)\". Use token ids from 0 to \(vocabulary - 1).")
                 }
                 return id
             }
         }
         try require(
-            rows.allSatisfy { $0.count == rows[0].count }, "--tokens has rows of different lengths."
-        )
+            rows.allSatisfy { $0.count == rows[0].count },
+            "--tokens has rows of different lengths. Give each row equally many ids.")
         try require(
-            rows[0].count >= 2, "--tokens has one token a row, but a loss needs at least two.")
+            rows[0].count >= 2,
+            "--tokens has one token a row. Give at least two: the first predicts the second.")
         return rows
     }
 }

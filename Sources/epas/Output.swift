@@ -1,35 +1,95 @@
 import ArgumentParser
 import Foundation
 
-/// Prints a value as one line of JSON with snake-case keys in order.
+/// Standard output that cannot be written to.
+enum OutputError: Error, CustomStringConvertible {
+    /// Whoever read it has gone, which is no mistake: `epas ... | head`.
+    case closed
+    case failed(String)
+
+    var description: String {
+        switch self {
+        case .closed: "Nobody reads the output any more."
+        case .failed(let reason):
+            "The output cannot be written: \(reason). Send it elsewhere, or free some space."
+        }
+    }
+}
+
+/// Writes text to standard output at once.
+func write(_ text: String) throws {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+        let count = bytes.withUnsafeBytes {
+            Foundation.write(STDOUT_FILENO, $0.baseAddress!, $0.count)
+        }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else {
+            throw errno == EPIPE
+                ? OutputError.closed : OutputError.failed(String(cString: strerror(errno)))
+        }
+        bytes = bytes.dropFirst(count)
+    }
+}
+
+/// Writes a line to standard output.
+func printLine(_ line: String = "") throws {
+    try write(line + "\n")
+}
+
+/// Writes a line to standard error, where nobody may be reading any more.
+func printError(_ line: String) {
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+}
+
+/// Prints a value as one line of JSON; see ``jsonData(_:pretty:)``.
 func printJSON(_ value: some Encodable) throws {
+    try printLine(String(decoding: try jsonData(value), as: UTF8.self))
+}
+
+/// A value as JSON with snake-case keys in order; what is not finite becomes a string.
+func jsonData(_ value: some Encodable, pretty: Bool = false) throws -> Data {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+        positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    if pretty { encoder.outputFormatting.insert(.prettyPrinted) }
+    return try encoder.encode(value)
+}
+
+/// A value as JSON over several lines, with snake-case keys in order.
+func prettyJSON(_ value: some Encodable) throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(value)
 }
 
 /// Prints rows under a header: the first column to the left, the others to the right.
-func printTable(_ header: [String], _ rows: [[String]]) {
-    print(tableText(header, rows))
-}
-
-/// The lines of a table; see ``printTable(_:_:)``.
-func tableText(_ header: [String], _ rows: [[String]]) -> String {
+func printTable(_ header: [String], _ rows: [[String]]) throws {
     let widths = header.indices.map { column in
         ([header] + rows).map { $0[column].count }.max() ?? 0
     }
-    return ([header] + rows).map { row in
-        row.enumerated().map { column, text in
+    for row in [header] + rows {
+        let cells = row.enumerated().map { column, text in
             let padding = String(repeating: " ", count: widths[column] - text.count)
             return column == 0 ? text + padding : padding + text
-        }.joined(separator: "   ")
-    }.joined(separator: "\n")
+        }
+        try printLine(cells.joined(separator: "   "))
+    }
 }
 
 /// A number with a fixed count of decimals.
 func fixed(_ value: Double, _ decimals: Int) -> String {
     String(format: "%.\(decimals)f", value)
+}
+
+/// A large count with a metric prefix: `1.810 T`.
+func scaled(_ value: Double) -> String {
+    let prefixes = ["", "k", "M", "G", "T", "P", "E"]
+    let thousands = value < 1 ? 0 : min(prefixes.count - 1, Int(log10(value)) / 3)
+    return fixed(value / pow(1000, Double(thousands)), 3) + " " + prefixes[thousands]
 }
 
 /// A number of bytes in the unit that reads best.
@@ -48,12 +108,17 @@ func clockTime(_ seconds: Double) -> String {
     return whole >= 3600 ? "\(whole / 3600):\(rest)" : rest
 }
 
-/// Writes a line to standard error.
-func printError(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
-}
-
 /// Throws a usage error (exit code 64) unless a condition holds.
 func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
     if !condition { throw ValidationError(message()) }
+}
+
+/// A command's input that cannot be used (exit code 1).
+struct InputError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// Throws an ``InputError`` unless a condition holds.
+func requireInput(_ condition: Bool, _ message: @autoclosure () -> String) throws {
+    if !condition { throw InputError(description: message()) }
 }

@@ -14,15 +14,17 @@ struct PlanCommand: ParsableCommand {
 
     @OptionGroup var file: RunFileOptions
 
-    @Flag(help: "Write one JSON object per stage.")
-    var json = false
+    @OptionGroup var json: JSONOption
 
     func run() throws {
         let config = try file.config()
         let data = URL(filePath: config.data.path)
         let hasData = FileManager.default.fileExists(atPath: data.path)
-        // Without data the vocabulary is the model section's own.
-        let vocabulary = hasData ? try TokenDataset(data, split: .train).vocabularySize : 1
+        // Without data the vocabulary is the model section's own, if it has one.
+        let vocabulary =
+            hasData
+            ? try TokenDataset(data, split: .train).vocabularySize
+            : config.model.vocabulary ?? presetVocabulary(config.model) ?? 1
         let setup = try RunSetup.open(config, vocabulary: vocabulary)
         let steps = config.training.steps
         let switches = setup.schedule.switches(steps: steps)
@@ -36,34 +38,39 @@ struct PlanCommand: ParsableCommand {
                 tokens: (last - entry.step + 1) * setup.tokensPerStep, flopsPerToken: perToken,
                 reduction: 1 - perToken / baseline)
         }
-        if json {
+        if json.isOn {
             for stage in stages { try printJSON(stage) }
             return
         }
-        print(
+        try printLine(
             """
             \(setup.model.layers) layers, \(setup.model.parameterCount) parameters, \
             \(setup.tokensPerStep) tokens a step, \(steps) steps
             """)
         if !hasData {
-            print(
-                "There is no data at \(config.data.path) yet; its tokenizer decides the vocabulary."
+            try printLine(
+                "There is no data at \(config.data.path) yet; counted with a vocabulary of \(setup.model.vocabulary)."
             )
         }
-        printTable(
-            ["steps", "share", "sharing layers", "tokens", "MFLOPs per token", "saved"],
+        try printTable(
+            ["steps", "share", "sharing layers", "tokens", "FLOPs per token", "saved"],
             stages.map {
                 [
                     "\($0.firstStep)-\($0.lastStep)", $0.share,
                     $0.sharingLayers.isEmpty ? "-" : ranges($0.sharingLayers), "\($0.tokens)",
-                    fixed($0.flopsPerToken / 1e6, 2), fixed(100 * $0.reduction, 1) + " %",
+                    scaled($0.flopsPerToken), fixed(100 * $0.reduction, 1) + " %",
                 ]
             })
         let total = stages.reduce(0) { $0 + Double($1.tokens) * $1.flopsPerToken }
         let full = Double(steps * setup.tokensPerStep) * baseline
-        print(
-            "whole run: \(fixed(total / 1e12, 2)) TFLOPs, \(fixed(100 * (1 - total / full), 1)) % less than without sharing"
+        try printLine(
+            "whole run: \(scaled(total))FLOPs, \(fixed(100 * (1 - total / full), 1)) % less than without sharing"
         )
+    }
+
+    private func presetVocabulary(_ model: ModelSection) -> Int? {
+        guard case .preset(let name) = model.base else { return nil }
+        return ModelConfig(preset: name)?.vocabulary
     }
 
     private struct Stage: Encodable {

@@ -44,14 +44,7 @@ struct PreparationReport {
         return lines.joined(separator: "\n")
     }
 
-    var json: String {
-        get throws {
-            let encoder = JSONEncoder()
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return String(decoding: try encoder.encode(Fields(summary, seconds)), as: UTF8.self)
-        }
-    }
+    var fields: some Encodable { Fields(summary, seconds) }
 
     private func text(_ part: PreparationSummary.Part) -> String {
         "\(part.documents) documents, \(part.tokens) tokens, \(part.shards) shards"

@@ -1,18 +1,18 @@
 import Foundation
 
 /// Progress on standard error: one line that is redrawn on a terminal, plain lines elsewhere.
-struct ProgressLine {
+final class ProgressLine {
     /// Between redraws, in seconds.
     private static let redrawInterval = 0.1
     /// Between lines where there is no terminal, in seconds.
     private static let lineInterval = 10.0
 
-    private let isTerminal = isatty(STDERR_FILENO) == 1
+    let isTerminal = isatty(STDERR_FILENO) == 1
     private var last: Date?
     private var isDrawn = false
 
     /// Shows the text if it is time to. It is made only then.
-    mutating func update(_ text: @autoclosure () -> String) {
+    func update(_ text: @autoclosure () -> String) {
         let now = Date()
         let interval = isTerminal ? Self.redrawInterval : Self.lineInterval
         if let last, now.timeIntervalSince(last) < interval { return }
@@ -21,33 +21,34 @@ struct ProgressLine {
     }
 
     /// Shows the text at once, such as when something long begins.
-    mutating func show(_ text: String) {
+    func show(_ text: String) {
         last = Date()
         draw(text)
     }
 
-    /// Shows the text now, and goes on below it.
-    mutating func finish(_ text: String) {
-        draw(text)
-        if isDrawn { write("\n") }
-        isDrawn = false
-        last = nil
+    /// Writes a line that stays.
+    func finish(_ text: String) {
+        clear()
+        write(text + "\n")
+        if !isTerminal { last = Date() }
     }
 
     /// Removes the line from a terminal.
-    mutating func clear() {
+    func clear() {
         if isDrawn { write("\r\u{1b}[K") }
         isDrawn = false
         last = nil
     }
 
-    private mutating func draw(_ text: String) {
+    private func draw(_ text: String) {
         guard isTerminal else { return write(text + "\n") }
-        write("\r\(text.prefix(Self.columns - 1))\u{1b}[K")
+        // The last column stays free: a terminal would go to the next line.
+        write("\r\(text.prefix(columns - 1))\u{1b}[K")
         isDrawn = true
     }
 
-    private static var columns: Int {
+    /// The terminal's width in characters.
+    var columns: Int {
         var size = winsize()
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1
             ? Int(size.ws_col) : 80

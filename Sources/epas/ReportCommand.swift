@@ -14,51 +14,49 @@ struct ReportCommand: ParsableCommand {
             length of --share. With --output, the folder gets report.json and loss.svg.
             """)
 
-    @Argument(help: "Run folders.")
+    @Argument(help: "Run folders.", completion: .directory)
     var runs: [String]
 
     @OptionGroup var options: EvaluationOptions
-    @OptionGroup var sharing: ShareOptions
+    @OptionGroup var sharing: ShareListOption
+    @OptionGroup var json: JSONOption
     @OptionGroup var runtime: RuntimeOptions
 
-    @Option(help: "Folder for report.json and loss.svg.")
+    @Option(
+        help: ArgumentHelp("A folder for report.json and loss.svg.", valueName: "folder"))
     var output: String?
 
-    @Flag(help: "Write JSON instead of a table.")
-    var json = false
-
     func run() throws {
+        let folder = output.map { URL(filePath: $0) }
+        if let folder {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        }
         let (client, cache) = try runtime.open()
         var reports: [RunReport] = []
         for run in runs {
-            let folder = try openModel(run)
+            let model = try openModel(run)
             let records = try MetricsLog.records(in: URL(filePath: run))
-            let plans = try sharing.plans(layers: folder.config.layers)
+            let plans = try sharing.plans(layers: model.config.layers)
             reports.append(
                 RunReport(
                     name: URL(filePath: run).lastPathComponent, records: records,
-                    rows: try options.evaluate(folder, plans: plans, client: client, cache: cache)))
+                    rows: try options.evaluate(model, plans: plans, client: client, cache: cache)))
         }
-        if json {
+        if json.isOn {
             for report in reports { try printJSON(report) }
         } else {
-            printRuns(reports)
-            printLengths(reports)
+            try printRuns(reports)
+            try printLengths(reports)
         }
-        guard let output else { return }
-        let folder = URL(filePath: output)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try encoder.encode(reports).write(to: folder.appending(path: "report.json"))
+        guard let folder else { return }
+        try jsonData(reports, pretty: true).write(to: folder.appending(path: "report.json"))
         let plot = folder.appending(path: "loss.svg")
         try Data(Self.plot(reports).svg.utf8).write(to: plot)
         printError("Wrote \(plot.path)")
     }
 
-    private func printRuns(_ reports: [RunReport]) {
-        printTable(
+    private func printRuns(_ reports: [RunReport]) throws {
+        try printTable(
             ["run", "steps", "tokens", "time", "tokens/s", "training loss"],
             reports.map {
                 [
@@ -66,19 +64,19 @@ struct ReportCommand: ParsableCommand {
                     fixed($0.tokensPerSecond, 0), $0.trainingLoss.map { fixed($0, 4) } ?? "-",
                 ]
             })
-        print()
+        try printLine()
     }
 
-    private func printLengths(_ reports: [RunReport]) {
+    private func printLengths(_ reports: [RunReport]) throws {
         guard let first = reports.first else { return }
         var header = ["share", "MFLOPs per token"]
         for report in reports { header += ["\(report.name): loss", "tokens/s"] }
-        printTable(
+        try printTable(
             header,
             first.rows.indices.map { index in
                 var row = [
                     first.rows[index].share,
-                    fixed(first.rows[index].forwardFlopsPerToken / 1e6, 2),
+                    fixed(first.rows[index].forwardFlopsPerToken / 1e6, 3),
                 ]
                 for report in reports {
                     row += [

@@ -4,13 +4,16 @@ import Foundation
 
 /// A run file and the settings that replace its own.
 struct RunFileOptions: ParsableArguments {
-    @Argument(help: "A run file (YAML); `epas train --help-run-file` lists its keys.")
+    @Argument(
+        help: "A run file (YAML); `epas train --help-run-file` lists its keys.",
+        completion: .file(extensions: ["yaml", "yml"]))
     var runFile: String?
 
     @Option(
         name: .customLong("set"),
         help: ArgumentHelp(
-            "Replace a setting of the run file, such as training.steps=10.", valueName: "key=value")
+            "Replace a setting of the run file, such as training.steps=10. May be repeated.",
+            valueName: "key=value")
     )
     var settings: [String] = []
 

@@ -5,17 +5,25 @@ import Foundation
 
 /// Options of the commands that compute.
 struct RuntimeOptions: ParsableArguments {
-    @Option(help: "The PJRT plugin: cpu, cuda or a file. Default: EPAS_PJRT_PLUGIN, else cpu.")
+    @Option(
+        help: ArgumentHelp(
+            "The PJRT plugin: cpu, cuda or a file. (default: EPAS_PJRT_PLUGIN, else cpu)",
+            valueName: "name"))
     var plugin: String?
 
-    @Option(help: "CPU threads; 0 uses every core.")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("CPU threads; 0 uses every core.", valueName: "count"))
     var threads = 0
 
-    @Option(help: "Folder of compiled programs. Default: the user's cache folder.")
+    @Option(
+        help: ArgumentHelp(
+            "Folder of compiled programs. (default: epas/programs in the user's cache folder)",
+            valueName: "folder"))
     var programCache: String?
 
     func validate() throws {
-        try require(threads >= 0, "--threads is \(threads); use 0 or more.")
+        try require(threads >= 0, "--threads is \(threads). Use 0 or more.")
     }
 
     /// Loads the plugin and opens its devices.
@@ -44,6 +52,10 @@ private func defaultCacheFolder() -> URL {
     }
     return base.appending(path: "epas/programs")
 }
+
+/// `--dtype`, as every command takes it.
+let dtypeHelp: ArgumentHelp = ArgumentHelp(
+    "Type of activations and products; weights are float32.", valueName: "type")
 
 /// The type of activations and products.
 enum ComputeType: String, ExpressibleByArgument, CaseIterable {

@@ -1,21 +1,44 @@
 import ArgumentParser
+import EPASConfig
 import EPASModel
 
-/// `--share`, as every command takes it.
-struct ShareOptions: ParsableArguments {
+/// `--share` of the commands that run one plan.
+struct ShareOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Layers that reuse activations: KIND:N (the last N layers) or KIND:a<b,c<d (layer a reuses layer b), KIND one of qk, kv, scores.",
-            valueName: "spec"))
+            """
+            Layers that reuse activations: KIND:N (the last N layers) or KIND:a<b,c<d (layer a \
+            reuses layer b), KIND one of qk, kv, scores.
+            """, valueName: "spec"))
     var share = "none"
 
-    /// The plans of a text that may list several lengths, such as `qk:0,2,4`.
-    func plans(layers: Int) throws -> [SharingPlan] {
-        try SharingPlan.list(parsing: share, layers: layers)
-    }
-
-    /// The one plan of a text.
     func plan(layers: Int) throws -> SharingPlan {
-        try SharingPlan(parsing: share, layers: layers)
+        try asUsage { () throws(ConfigError) in try SharingPlan(parsing: share, layers: layers) }
+    }
+}
+
+/// `--share` of the commands that compare plans.
+struct ShareListOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Layers that reuse activations: KIND:N (the last N layers), several lengths as \
+            KIND:N,M,…, or KIND:a<b,c<d (layer a reuses layer b), KIND one of qk, kv, scores.
+            """, valueName: "spec"))
+    var share = "none"
+
+    func plans(layers: Int) throws -> [SharingPlan] {
+        try asUsage { () throws(ConfigError) in
+            try SharingPlan.list(parsing: share, layers: layers)
+        }
+    }
+}
+
+/// Reports a specification that a model cannot run as a mistake in `--share`.
+private func asUsage<Value>(_ body: () throws(ConfigError) -> Value) throws -> Value {
+    do throws(ConfigError) {
+        return try body()
+    } catch {
+        throw ValidationError("--share: \(error.problem). \(error.remedy)")
     }
 }

@@ -16,7 +16,9 @@ struct TrainCommand: ParsableCommand {
 
     @OptionGroup var file: RunFileOptions
 
-    @Option(help: "The run folder. Default: runs/ and the run file's name.")
+    @Option(
+        help: ArgumentHelp(
+            "The run folder. (default: runs/ and the run file's name)", valueName: "folder"))
     var output: String?
 
     @Flag(help: "Continue from the run folder's last good checkpoint.")
@@ -27,7 +29,7 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         if helpRunFile {
-            print(RunFileHelp.text)
+            try printLine(RunFileHelp.text)
             return
         }
         let config = try file.config()
@@ -38,19 +40,30 @@ struct TrainCommand: ParsableCommand {
             plugin: config.runtime.plugin, threads: config.runtime.threads,
             cache: config.runtime.cache)
 
-        Interruption.listen()
+        Interruption.claimFirst(saying: "Saving before the end; a second signal ends at once.")
         let display = TrainingDisplay(steps: config.training.steps)
         let trainer = try Trainer.open(
             config, folder: folder, resuming: resume, client: client, cache: cache,
             report: display.show)
-        let ending = try trainer.run()
-        display.end()
-        switch ending {
-        case .finished:
-            printError("Finished: \(folder.path)")
-        case .interrupted:
-            printError("Interrupted; continue with --resume.")
-            throw ExitCode(130)
+        var code = ExitCode.success
+        do {
+            let ending = try trainer.run()
+            display.end()
+            switch ending {
+            case .finished:
+                printError("Finished: \(folder.path)")
+            case .interrupted:
+                printError("Interrupted; continue with --resume.")
+                code = ExitCode(Interruption.exitCode)
+            }
+        } catch {
+            display.end()
+            printError("Error: \(sentence(about: error))")
+            code = Self.exitCode(for: error)
         }
+        // A program may still be compiled in the background. `exit` would destroy the plugin's
+        // globals under it.
+        fflush(nil)
+        _exit(code.rawValue)
     }
 }

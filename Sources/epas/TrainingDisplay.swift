@@ -1,11 +1,10 @@
 import EPASTraining
 import Foundation
-import Synchronization
 
-/// Shows a run on standard error: a redrawn line on a terminal, plain lines elsewhere.
+/// Shows a run on standard error: a redrawn line with a bar on a terminal, plain lines elsewhere.
 final class TrainingDisplay {
     private let steps: Int
-    private var line = ProgressLine()
+    private let line = ProgressLine()
     /// Seconds of the last steps, for the time left.
     private var recent: [Double] = []
     private var share: String?
@@ -18,22 +17,24 @@ final class TrainingDisplay {
     func show(_ event: TrainingEvent) {
         switch event {
         case .notice(let text):
-            line.clear()
-            printError(text)
+            line.finish(text)
         case .compiling(let share):
-            line.finish("Compiling the training program for \(describe(share))")
+            line.show("Compiling the training program, \(describe(share)) …")
         case .stepped(let record):
             stepped(record)
         case .validated(let record, let index, let count):
             validation.append(record)
-            guard index + 1 == count else { return }
-            let losses = validation.map {
-                "\($0.share) \($0.loss.map { fixed($0, 4) } ?? "not finite")"
+            guard index + 1 == count else {
+                if line.isTerminal { line.show("Validating, \(index + 1) of \(count) lengths …") }
+                return
             }
-            line.finish("step \(record.step): validation loss \(losses.joined(separator: ", "))")
+            let losses = validation.map {
+                "\($0.loss.map { fixed($0, 4) } ?? "not finite") \(describe($0.share))"
+            }
+            line.finish("step \(record.step)  validation loss \(losses.joined(separator: ", "))")
             validation = []
-        case .saved(_, let url):
-            line.update("saved \(url.lastPathComponent)")
+        case .saved(let step, let url):
+            line.finish("step \(step)  saved \(url.lastPathComponent)")
         }
     }
 
@@ -41,23 +42,63 @@ final class TrainingDisplay {
     func end() { line.clear() }
 
     private func stepped(_ record: StepRecord) {
-        // The first step of a program is slower than the rest.
-        recent = (share == record.share ? recent : []) + [record.seconds]
-        recent = Array(recent.suffix(20))
-        let left = recent.sorted()[recent.count / 2] * Double(steps - record.step)
-        let text =
-            "step \(record.step)/\(steps)  loss \(record.loss.map { fixed($0, 4) } ?? "not finite")"
-            + "  \(fixed(record.tokensPerSecond, 0)) tokens/s  \(describe(record.share))"
-            + "  \(clockTime(left)) left"
-        if share != record.share || record.step == steps {
-            line.finish(text)
-        } else {
-            line.update(text)
-        }
+        let switches = share != record.share
         share = record.share
+        var parts = [
+            "step \(record.step)/\(steps)",
+            "loss \(record.loss.map { fixed($0, 4) } ?? "not finite")",
+        ]
+        if switches {
+            // The first step of a program waits for it: its speed says nothing.
+            recent = []
+            parts.append(describe(record.share))
+        } else {
+            recent = Array((recent + [record.seconds]).suffix(20))
+            let left = recent.sorted()[recent.count / 2] * Double(steps - record.step)
+            parts += [
+                "\(fixed(record.tokensPerSecond, 0)) tokens/s", describe(record.share),
+                "\(clockTime(left)) left",
+            ]
+        }
+        if switches || record.step == steps {
+            line.finish(text(parts))
+        } else if line.isTerminal {
+            line.update(fitted(parts, done: Double(record.step) / Double(steps)))
+        } else if record.step.isMultiple(of: stride) {
+            line.finish(text(parts))
+        } else {
+            // Steps so slow that the next round one is far away.
+            line.update(text(parts))
+        }
+    }
+
+    private func text(_ parts: [String]) -> String { parts.joined(separator: "  ") }
+
+    /// The parts in the terminal's width: after a bar if there is room, without the middle ones
+    /// if there is too little.
+    private func fitted(_ parts: [String], done: Double) -> String {
+        var parts = parts
+        let room = line.columns - 1
+        while text(parts).count > room, parts.count > 2 { parts.remove(at: 2) }
+        let width = min(24, room - text(parts).count - 4)
+        guard width >= 8 else { return text(parts) }
+        let filled = Int(done * Double(width))
+        let bar =
+            String(repeating: "#", count: filled)
+            + String(repeating: "-", count: width - filled)
+        return "[\(bar)]  \(text(parts))"
+    }
+
+    /// Steps between plain lines: 1, 2 or 5 times a power of ten, at most 50 lines a run.
+    private var stride: Int {
+        var power = 1
+        while true {
+            for factor in [1, 2, 5] where factor * power * 50 >= steps { return factor * power }
+            power *= 10
+        }
     }
 
     private func describe(_ share: String) -> String {
-        share == "none" ? "no sharing" : "sharing \(share)"
+        share == "none" ? "without sharing" : "sharing \(share)"
     }
 }

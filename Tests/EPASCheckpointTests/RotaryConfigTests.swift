@@ -1,3 +1,4 @@
+import EPASJSON
 import EPASModel
 import Foundation
 import Testing

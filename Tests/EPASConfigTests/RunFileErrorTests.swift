@@ -15,7 +15,7 @@ struct RunFileErrorTests {
             "training.stpes=1",
             """
             training.stpes: unknown key (--set). Did you mean steps? Use one of \
-            accumulation, batch, beta1, beta2, clip, epsilon, learning_rate, precision, seed, \
+            accumulation, batch, beta1, beta2, clip, epsilon, learning_rate, moments, precision, seed, \
             sequence, steps, weight_decay.
             """
         ),
@@ -39,7 +39,7 @@ struct RunFileErrorTests {
             "training..steps=1",
             """
             training.: unknown key (--set). Use one of accumulation, batch, beta1, beta2, \
-            clip, epsilon, learning_rate, precision, seed, sequence, steps, weight_decay.
+            clip, epsilon, learning_rate, moments, precision, seed, sequence, steps, weight_decay.
             """
         ),
         (
@@ -165,6 +165,11 @@ struct RunFileErrorTests {
             "training.precision=float64",
             "training.precision: \"float64\" is not a choice (--set). "
                 + "Did you mean float32? Use one of float32, bfloat16."
+        ),
+        (
+            "training={steps: 4, moments: bfloat16, beta2: 0.999}",
+            "training.moments: bfloat16 cannot follow a second moment with beta2 of 0.999 (--set). "
+                + "Use float32, or a training.beta2 of at most 0.99."
         ),
         // Lists.
         (

@@ -124,6 +124,23 @@ struct TrainingProgramTests {
         }
     }
 
+    @Test("a step that is stopped between its batches changes nothing")
+    func stoppedAccumulation() throws {
+        var state = try initialState()
+        let before = try bytes(state)
+        let step = try executable(program("qk:2"), accumulation: 3)
+        var asked = 0
+        let outcome = try step.advance(
+            &state, batches: [tokens(1), tokens(2), tokens(3)], step: 1, learningRate: 1e-3
+        ) {
+            asked += 1
+            return asked == 2
+        }
+        #expect(outcome == nil)
+        #expect(asked == 2)
+        #expect(try bytes(state) == before)
+    }
+
     @Test("a loss or gradient that is not finite changes nothing")
     func notFinite() throws {
         let model = Self.model
@@ -194,6 +211,39 @@ struct TrainingProgramTests {
                     "\(parameter.name)[\(i)]")
             }
         }
+    }
+
+    @Test("bfloat16 moments follow float32 ones to their own rounding")
+    func bfloat16Moments() throws {
+        let model = Self.model
+        let narrowOptimizer = AdamW(
+            beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, momentType: .bfloat16)
+        var narrow = try TrainingState(
+            startingFrom: model, client: client, momentType: .bfloat16
+        ) { model.initialValue(of: $0, seed: 5) }
+        var wide = try initialState()
+        let a = try executable(
+            TrainingProgram(
+                model: model, plan: .none, computeType: .float32, batch: 2, sequence: 9,
+                optimizer: narrowOptimizer, clip: 1))
+        let b = try executable(program("none"))
+        for index in 1...5 {
+            let x = try a(&narrow, batches: [tokens(index)], step: index, learningRate: 1e-3)
+            let y = try b(&wide, batches: [tokens(index)], step: index, learningRate: 1e-3)
+            #expect(abs(x.loss - y.loss) < 1e-3 * y.loss)
+        }
+        let moments = try narrow.moments.hostArrays()
+        #expect(moments.allSatisfy { $0.shape.elementType == .bfloat16 })
+        for (x, y) in zip(moments, try wide.moments.hostArrays()) {
+            // Five roundings of 2⁻⁹ each, and gradients that have drifted apart a little.
+            expectClose(x.doubles(), y.doubles(), relativeNorm: 0.03)
+        }
+    }
+
+    private func expectClose(_ actual: [Double], _ expected: [Double], relativeNorm: Double) {
+        let difference = zip(actual, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        let norm = expected.reduce(0) { $0 + $1 * $1 }
+        #expect(difference <= relativeNorm * relativeNorm * norm)
     }
 
     @Test("sharing by queries and keys and by kept probabilities train alike, bit for bit")

@@ -114,11 +114,11 @@ struct DataPrepareTests {
             ),
             (
                 ["--input", "x", "--tokenizer", "t", "--validation-fraction", "1"],
-                "--validation-fraction has to be at least 0 and below 1."
+                "--validation-fraction is 1.0. Use 0 or more, below 1."
             ),
             (
-                ["--input", "x", "--tokenizer", "t", "--threads", "0"],
-                "--threads has to be 1 or more."
+                ["--input", "x", "--tokenizer", "t", "--threads", "-1"],
+                "--threads is -1. Use 0 or more."
             ),
         ])
     func wrongUsage(arguments: [String], message: String) throws {
@@ -139,8 +139,8 @@ struct DataPrepareTests {
         while program.isRunning, try names() == ["in"] { usleep(1_000) }
         program.send(signal)
         let result = try program.result()
-        #expect(result.status == 128 + signal)
-        #expect(result.errors.hasSuffix("\nInterrupted; nothing was written.\n"))
+        #expect(result.status == 130)
+        #expect(result.errors.hasSuffix("Interrupted; nothing was written.\n"))
         #expect(try names() == ["in"])
     }
 }

@@ -15,22 +15,34 @@ final class Program {
 
     /// Starts the program.
     ///
-    /// - Parameter limit: A `ulimit` option under which it runs, such as `-f 8`.
-    init(_ arguments: [String], limit: String? = nil) throws {
+    /// - Parameters:
+    ///   - limit: A `ulimit` option under which it runs, such as `-f 8`.
+    ///   - script: Shell text that runs it as `"$0" "$@"`.
+    ///   - folder: The working directory; this process's by default.
+    ///   - errorTerminal: A terminal to use as standard error.
+    init(
+        _ arguments: [String], limit: String? = nil, script: String? = nil,
+        in folder: URL? = nil, errorTerminal: FileHandle? = nil
+    ) throws {
         errors = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         try Data().write(to: errors)
         let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
             .deletingLastPathComponent().appending(path: "epas")
-        if let limit {
+        let script = script ?? limit.map { "ulimit \($0) && exec \"$0\" \"$@\"" }
+        if let script {
             process.executableURL = URL(filePath: "/bin/sh")
-            process.arguments =
-                ["-c", "ulimit \(limit) && exec \"$0\" \"$@\"", program.path] + arguments
+            process.arguments = ["-c", script, program.path] + arguments
         } else {
             process.executableURL = program
             process.arguments = arguments
         }
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            // Compiled programs are kept for this test run alone.
+            ["XDG_CACHE_HOME": TestFolder.shared.appending(path: "cache").path]
+        ) { $1 }
+        if let folder { process.currentDirectoryURL = folder }
         process.standardOutput = output
-        process.standardError = try FileHandle(forWritingTo: errors)
+        process.standardError = try errorTerminal ?? FileHandle(forWritingTo: errors)
         try process.run()
     }
 
@@ -39,9 +51,14 @@ final class Program {
         try? FileManager.default.removeItem(at: errors)
     }
 
+    /// Runs shell text in which `"$0"` is the program.
+    static func run(script: String) throws -> Result {
+        try Program([], script: script).result()
+    }
+
     /// Runs the program to its end.
-    static func run(_ arguments: [String]) throws -> Result {
-        try Program(arguments).result()
+    static func run(_ arguments: [String], in folder: URL? = nil) throws -> Result {
+        try Program(arguments, in: folder).result()
     }
 
     /// Waits for the program's end.

@@ -2,29 +2,36 @@
 ///
 /// Strict: no comments, no trailing commas, no lone surrogates, UTF-8 only. Foundation's parser
 /// merges duplicate keys silently, and here a file decides nothing silently.
-struct JSONScanner {
+package struct JSONScanner {
     /// Where and why the text is not JSON, or not what was asked for.
-    struct Failure: Error {
-        let offset: Int
-        let problem: String
+    package struct Failure: Error {
+        package let offset: Int
+        package let problem: String
+
+        package init(offset: Int, problem: String) {
+            self.offset = offset
+            self.problem = problem
+        }
     }
 
     /// Collections inside collections accepted.
-    static let depthLimit = 64
+    package static let depthLimit = 64
     /// Bytes of a string accepted: what one text may make us store.
-    static let stringLimit = 1 << 24
+    package static let stringLimit = 1 << 24
 
     private let bytes: UnsafeRawBufferPointer
-    private(set) var position = 0
+    package private(set) var position = 0
 
-    init(_ bytes: UnsafeRawBufferPointer) {
+    package init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
 
-    func failure(_ problem: String) -> Failure { Failure(offset: position, problem: problem) }
+    package func failure(_ problem: String) -> Failure {
+        Failure(offset: position, problem: problem)
+    }
 
     /// The next byte that is no white space, not consumed.
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         while position < bytes.count {
             switch bytes[position] {
             case 0x20, 0x09, 0x0A, 0x0D: position += 1
@@ -40,16 +47,16 @@ struct JSONScanner {
         return true
     }
 
-    mutating func beginObject() throws(Failure) {
+    package mutating func beginObject() throws(Failure) {
         guard take(UInt8(ascii: "{")) else { throw failure("an object is expected") }
     }
 
-    mutating func beginArray() throws(Failure) {
+    package mutating func beginArray() throws(Failure) {
         guard take(UInt8(ascii: "[")) else { throw failure("an array is expected") }
     }
 
     /// The next key of the object begun, with its colon; nil at its end.
-    mutating func nextKey(isFirst: Bool) throws(Failure) -> String? {
+    package mutating func nextKey(isFirst: Bool) throws(Failure) -> String? {
         if take(UInt8(ascii: "}")) { return nil }
         if !isFirst, !take(UInt8(ascii: ",")) { throw failure("a comma or } is expected") }
         guard peek() == UInt8(ascii: "\"") else { throw failure("a key is expected") }
@@ -59,18 +66,18 @@ struct JSONScanner {
     }
 
     /// Whether the array begun has another element.
-    mutating func hasElement(isFirst: Bool) throws(Failure) -> Bool {
+    package mutating func hasElement(isFirst: Bool) throws(Failure) -> Bool {
         if take(UInt8(ascii: "]")) { return false }
         if !isFirst, !take(UInt8(ascii: ",")) { throw failure("a comma or ] is expected") }
         return true
     }
 
     /// Checks that only white space follows.
-    mutating func end() throws(Failure) {
+    package mutating func end() throws(Failure) {
         if peek() != nil { throw failure("nothing is expected after the value") }
     }
 
-    mutating func string() throws(Failure) -> String {
+    package mutating func string() throws(Failure) -> String {
         guard take(UInt8(ascii: "\"")) else { throw failure("a string is expected") }
         var decoded: [UInt8]?
         let start = position
@@ -150,7 +157,7 @@ struct JSONScanner {
     }
 
     /// A number's text.
-    mutating func number() throws(Failure) -> String {
+    package mutating func number() throws(Failure) -> String {
         guard peek() != nil else { throw failure("a number is expected") }
         let start = position
         func isDigit(_ index: Int) -> Bool {
@@ -179,7 +186,7 @@ struct JSONScanner {
     }
 
     /// `true`, `false` or `null`.
-    mutating func word() throws(Failure) -> String {
+    package mutating func word() throws(Failure) -> String {
         _ = peek()
         for word in ["true", "false", "null"]
         where bytes[position...].prefix(word.utf8.count).elementsEqual(word.utf8) {
@@ -190,7 +197,7 @@ struct JSONScanner {
     }
 
     /// Passes over a value, checking its form.
-    mutating func skipValue(depth: Int = 0) throws(Failure) {
+    package mutating func skipValue(depth: Int = 0) throws(Failure) {
         guard depth <= Self.depthLimit else { throw failure("the nesting is too deep") }
         var isFirst = true
         switch peek() {

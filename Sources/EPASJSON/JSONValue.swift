@@ -1,7 +1,5 @@
-import struct Foundation.URL
-
 /// A JSON value of a small file, such as `config.json`; objects keep their order.
-enum JSONValue {
+package enum JSONValue {
     case null
     case boolean(Bool)
     /// The number's text, so that nothing is rounded before its meaning is known.
@@ -10,20 +8,20 @@ enum JSONValue {
     case array([JSONValue])
     case object([(String, JSONValue)])
 
-    static func integer(_ value: some BinaryInteger) -> JSONValue { .number("\(value)") }
+    package static func integer(_ value: some BinaryInteger) -> JSONValue { .number("\(value)") }
 
     /// - Precondition: the value is finite.
-    static func double(_ value: Double) -> JSONValue {
+    package static func double(_ value: Double) -> JSONValue {
         guard value.isFinite else { fatalError("JSON has no \(value)") }
         return .number("\(value)")
     }
 
     /// Values accepted in one text, and bytes: bounds on what it can make us store.
-    static let valueLimit = 1 << 20
-    static let byteLimit = 64 << 20
+    package static let valueLimit = 1 << 20
+    package static let byteLimit = 64 << 20
 
     /// Parses a whole text. A key written twice is refused.
-    init(_ bytes: UnsafeRawBufferPointer) throws(JSONScanner.Failure) {
+    package init(_ bytes: UnsafeRawBufferPointer) throws(JSONScanner.Failure) {
         guard bytes.count <= Self.byteLimit else {
             throw JSONScanner.Failure(offset: 0, problem: "the text is too long")
         }
@@ -33,21 +31,9 @@ enum JSONValue {
         try scanner.end()
     }
 
-    /// Parses a file.
-    static func load(_ url: URL) throws(CheckpointError) -> JSONValue {
-        let file = try MappedFile(url)
-        do throws(JSONScanner.Failure) {
-            return try withExtendedLifetime(file) { () throws(JSONScanner.Failure) in
-                try JSONValue(file.bytes)
-            }
-        } catch {
-            throw CheckpointError(
-                url.path, "not JSON: \(error.problem) (at byte \(error.offset))",
-                remedy: "Correct the file, or copy or download it again.")
-        }
-    }
-
-    private init(
+    /// Parses the value that comes next, inside `depth` collections; `budget` is the number of
+    /// values accepted, and is reduced.
+    package init(
         _ scanner: inout JSONScanner, depth: Int, budget: inout Int
     ) throws(JSONScanner.Failure) {
         guard depth <= JSONScanner.depthLimit else {
@@ -85,50 +71,50 @@ enum JSONValue {
         }
     }
 
-    subscript(key: String) -> JSONValue? {
+    package subscript(key: String) -> JSONValue? {
         guard case .object(let entries) = self else { return nil }
         return entries.first { $0.0 == key }?.1
     }
 
-    var isNull: Bool {
+    package var isNull: Bool {
         if case .null = self { true } else { false }
     }
 
     /// The whole number, written as one, in `Int`'s range.
-    var integer: Int? {
+    package var integer: Int? {
         guard case .number(let text) = self else { return nil }
         return Int(text)
     }
 
     /// The number, if it is finite.
-    var double: Double? {
+    package var double: Double? {
         guard case .number(let text) = self, let value = Double(text), value.isFinite else {
             return nil
         }
         return value
     }
 
-    var string: String? {
+    package var string: String? {
         if case .string(let text) = self { text } else { nil }
     }
 
-    var boolean: Bool? {
+    package var boolean: Bool? {
         if case .boolean(let value) = self { value } else { nil }
     }
 
     /// The value as an error quotes it.
-    var quotation: String { shown(compactText) }
+    package var quotation: String { shown(compactText) }
 }
 
 extension JSONValue {
-    var compactText: String {
+    package var compactText: String {
         var output = ""
         write(to: &output, indentation: nil)
         return output
     }
 
     /// Indented by two spaces, as `config.json` usually is, with a line's end.
-    var indentedText: String {
+    package var indentedText: String {
         var output = ""
         write(to: &output, indentation: 0)
         return output + "\n"

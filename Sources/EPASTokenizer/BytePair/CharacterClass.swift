@@ -1,0 +1,43 @@
+/// Classes of characters that pre-tokenizers and added tokens ask for.
+enum CharacterClass {
+    /// `\w` of Unicode Technical Standard 18: letters, marks, digits, connectors.
+    static func isWord(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.value < 0x80 {
+            return scalar == "_" || isAlphanumeric(scalar)
+        }
+        guard scalar.isKnown(inUnicode: UnicodeProperty.newestVersion) else { return false }
+        let properties = scalar.properties
+        if properties.isAlphabetic || properties.isJoinControl { return true }
+        switch properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation:
+            return true
+        default: return false
+        }
+    }
+
+    /// A digit or another number.
+    static func isNumeric(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.value < 0x80 { return ("0"..."9").contains(scalar) }
+        switch scalar.properties.generalCategory {
+        case .decimalNumber, .letterNumber, .otherNumber:
+            return scalar.isKnown(inUnicode: UnicodeProperty.newestVersion)
+        default: return false
+        }
+    }
+
+    static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.value < 0x80 {
+            return scalar > " " && scalar < "\u{7F}" && !isAlphanumeric(scalar)
+        }
+        // `tokenizers` takes this class from tables of Unicode 8.
+        return UnicodeProperty.punctuation.contains(scalar.properties.generalCategory)
+            && scalar.isKnown(inUnicode: 8)
+    }
+
+    static func isWhitespace(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isWhitespace }
+
+    private static func isAlphanumeric(_ scalar: Unicode.Scalar) -> Bool {
+        ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)
+            || ("0"..."9").contains(scalar)
+    }
+}

@@ -1,0 +1,114 @@
+import COnig
+
+// The characters of Unicode's general categories, for regular expressions.
+//
+// Oniguruma brings tables of its own. Debian's 6.9.8 knows Unicode 14, while the library that
+// `tokenizers` is built with knows Unicode 16, so some 9,000 newer letters would be split in
+// another way. The Swift library knows the age of every character: we take those up to Unicode 16
+// and hand them over under the names that a pattern uses.
+
+/// Hands general categories to Oniguruma.
+enum UnicodeProperty {
+    /// Characters of later versions are unassigned to `tokenizers` 0.23.
+    static let newestVersion = 16
+    /// Names that Oniguruma accepts.
+    private static let mostNames = 20
+
+    /// Makes the general categories that a pattern names (`\p{L}`) those of Unicode 16.
+    ///
+    /// - Precondition: One thread at a time, before the pattern is compiled.
+    static func define(namesIn pattern: String, defined: inout Set<String>) {
+        for name in names(in: pattern) where !defined.contains(name) {
+            guard defined.count < mostNames, let categories = categories[name] else { continue }
+            let pairs = ranges(of: categories)
+            let result = pairs.withUnsafeBufferPointer {
+                epas_onig_define_property(name, $0.baseAddress, $0.count / 2)
+            }
+            if result == 0 { defined.insert(name) }
+        }
+    }
+
+    /// Names in `\p{…}` and `\P{…}`, in small letters and without `^`, space, `-` and `_`.
+    static func names(in pattern: String) -> [String] {
+        var names: [String] = []
+        var rest = Array(pattern.utf8)[...]
+        while let start = rest.firstIndex(of: UInt8(ascii: "\\")) {
+            rest = rest[start...].dropFirst()
+            guard let letter = rest.popFirst() else { break }
+            guard letter | 0x20 == UInt8(ascii: "p"), rest.first == UInt8(ascii: "{"),
+                let end = rest.firstIndex(of: UInt8(ascii: "}"))
+            else { continue }
+            let name = String(decoding: rest[rest.startIndex..<end].dropFirst(), as: UTF8.self)
+            names.append(name.lowercased().filter { !"^ -_".contains($0) })
+            rest = rest[end...]
+        }
+        return names
+    }
+
+    /// First and last code point of each run of characters of the categories.
+    private static func ranges(of wanted: Set<Unicode.GeneralCategory>) -> [UInt32] {
+        var pairs: [UInt32] = []
+        for value in 0...0x10FFFF as ClosedRange<UInt32> {
+            guard let scalar = Unicode.Scalar(value),
+                wanted.contains(scalar.properties.generalCategory),
+                scalar.isKnown(inUnicode: newestVersion)
+            else { continue }
+            if let last = pairs.last, last + 1 == value {
+                pairs[pairs.count - 1] = value
+            } else {
+                pairs += [value, value]
+            }
+        }
+        return pairs
+    }
+
+    private static let letters: Set<Unicode.GeneralCategory> = [
+        .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
+    ]
+    private static let marks: Set<Unicode.GeneralCategory> = [
+        .nonspacingMark, .spacingMark, .enclosingMark,
+    ]
+    private static let numbers: Set<Unicode.GeneralCategory> = [
+        .decimalNumber, .letterNumber, .otherNumber,
+    ]
+    static let punctuation: Set<Unicode.GeneralCategory> = [
+        .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation,
+        .initialPunctuation, .finalPunctuation, .otherPunctuation,
+    ]
+    private static let symbols: Set<Unicode.GeneralCategory> = [
+        .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol,
+    ]
+
+    /// Short and long names of the categories (Unicode Standard Annex 44, table 12).
+    private static let categories: [String: Set<Unicode.GeneralCategory>] = [
+        "l": letters, "letter": letters,
+        "lu": [.uppercaseLetter], "uppercaseletter": [.uppercaseLetter],
+        "ll": [.lowercaseLetter], "lowercaseletter": [.lowercaseLetter],
+        "lt": [.titlecaseLetter], "titlecaseletter": [.titlecaseLetter],
+        "lm": [.modifierLetter], "modifierletter": [.modifierLetter],
+        "lo": [.otherLetter], "otherletter": [.otherLetter],
+        "m": marks, "mark": marks, "combiningmark": marks,
+        "mn": [.nonspacingMark], "nonspacingmark": [.nonspacingMark],
+        "mc": [.spacingMark], "spacingmark": [.spacingMark],
+        "me": [.enclosingMark], "enclosingmark": [.enclosingMark],
+        "n": numbers, "number": numbers,
+        "nd": [.decimalNumber], "decimalnumber": [.decimalNumber],
+        "nl": [.letterNumber], "letternumber": [.letterNumber],
+        "no": [.otherNumber], "othernumber": [.otherNumber],
+        "p": punctuation, "punctuation": punctuation,
+        "pc": [.connectorPunctuation], "pd": [.dashPunctuation], "ps": [.openPunctuation],
+        "pe": [.closePunctuation], "pi": [.initialPunctuation], "pf": [.finalPunctuation],
+        "po": [.otherPunctuation], "otherpunctuation": [.otherPunctuation],
+        "s": symbols, "symbol": symbols,
+        "sm": [.mathSymbol], "sc": [.currencySymbol], "sk": [.modifierSymbol],
+        "so": [.otherSymbol],
+    ]
+}
+
+extension Unicode.Scalar {
+    /// Whether the version of Unicode, or one before it, assigns the character.
+    func isKnown(inUnicode version: Int) -> Bool {
+        // All of ASCII is as old as Unicode.
+        value < 0x80 || properties.age.map { $0.major <= version } ?? false
+    }
+}

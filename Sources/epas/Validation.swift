@@ -1,0 +1,24 @@
+import ArgumentParser
+import EPASModel
+
+/// `--model`, as every command takes it that works without a checkpoint.
+let modelHelp = "A named shape: \(ModelConfig.presetNames.joined(separator: ", "))."
+
+/// The shape of a preset.
+///
+/// - Throws: `ValidationError` if there is none of that name.
+func preset(_ name: String) throws -> ModelConfig {
+    guard let model = ModelConfig(preset: name) else {
+        throw ValidationError(
+            "--model: there is no shape \"\(name)\". Use one of \(ModelConfig.presetNames.joined(separator: ", "))."
+        )
+    }
+    return model
+}
+
+/// Throws a usage error unless each option's value is 1 or more.
+func requirePositive(_ options: [(name: String, value: Int)]) throws {
+    for (name, value) in options {
+        try require(value >= 1, "--\(name) is \(value). Use 1 or more.")
+    }
+}
