@@ -3,6 +3,7 @@
 # from .deps/python, and installs them there first when they are missing.
 #
 #   Scripts/parity.sh [--cases N] [--seed N] [--run FOLDER]
+#   Scripts/parity.sh parity_huggingface.py [--cases N] [--seed N]
 #   Scripts/parity.sh make_fixtures.py
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,5 +16,8 @@ script="parity.py"
 if [[ "${1:-}" == *.py ]]; then
     script="$1"
     shift
+fi
+if [[ "$script" == parity_huggingface.py ]]; then
+    install_python_folder python-4.46 Scripts/parity-4.46-requirements.txt
 fi
 PYTHONPATH="$PWD/.deps/python" PYTHONDONTWRITEBYTECODE=1 exec python3 "Scripts/$script" "$@"
