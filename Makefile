@@ -25,6 +25,7 @@ test: setup ## Run all tests
 parity: build ## Compare with a PyTorch reference on random models (installs PyTorch)
 	@Scripts/parity.sh $(ARGS)
 	@Scripts/parity.sh parity_tokenizers.py
+	@Scripts/parity.sh parity_huggingface.py
 
 format: ## Format the Swift sources
 	swift format format --in-place --recursive Sources Tests Package.swift

@@ -3,6 +3,7 @@
 # from .deps/python, and installs them there first when they are missing.
 #
 #   Scripts/parity.sh [--cases N] [--seed N] [--run FOLDER]
+#   Scripts/parity.sh parity_huggingface.py [--cases N] [--seed N]
 #   Scripts/parity.sh make_fixtures.py
 #   Scripts/parity.sh parity_tokenizers.py [--strings N] [--seed N] [--speed]
 #
@@ -24,4 +25,7 @@ if [[ "$script" == *tokenizer* ]]; then
     requirements="Scripts/tokenizers-requirements.txt"
 fi
 install_python_folder "$folder" "$requirements"
+if [[ "$script" == parity_huggingface.py ]]; then
+    install_python_folder python-4.46 Scripts/parity-4.46-requirements.txt
+fi
 PYTHONPATH="$PWD/.deps/$folder" PYTHONDONTWRITEBYTECODE=1 exec python3 "Scripts/$script" "$@"

@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from safetensors.torch import save_file
@@ -22,6 +22,10 @@ class Dimensions:
     tied: bool
     theta: float = 10000.0
     epsilon: float = 1e-5
+    attention_bias: bool = False
+    mlp_bias: bool = False
+    # `rope_scaling` of config.json; empty for none.
+    scaling: dict = field(default_factory=dict)
 
     def config(self) -> dict:
         """The contents of `config.json`."""
@@ -38,8 +42,8 @@ class Dimensions:
             "rope_theta": self.theta,
             "rms_norm_eps": self.epsilon,
             "hidden_act": "silu",
-            "attention_bias": False,
-            "mlp_bias": False,
+            "attention_bias": self.attention_bias,
+            "mlp_bias": self.mlp_bias,
             "max_position_embeddings": 128,
             "bos_token_id": 1,
             "eos_token_id": 2,
@@ -47,6 +51,8 @@ class Dimensions:
         }
         if self.head_dim is not None:
             config["head_dim"] = self.head_dim
+        if self.scaling:
+            config["rope_scaling"] = self.scaling
         return config
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
@@ -67,6 +73,11 @@ class Dimensions:
                 prefix + "mlp.up_proj.weight": (self.feed_forward, self.width),
                 prefix + "mlp.down_proj.weight": (self.width, self.feed_forward),
             }
+        biased = ["self_attn."] if self.attention_bias else []
+        biased += ["mlp."] if self.mlp_bias else []
+        for name, shape in list(shapes.items()):
+            if any(part in name for part in biased):
+                shapes[name.removesuffix("weight") + "bias"] = shape[:1]
         shapes["model.norm.weight"] = (self.width,)
         if not self.tied:
             shapes["lm_head.weight"] = (self.vocabulary, self.width)
@@ -96,7 +107,9 @@ def write_random_model(
     weights = {}
     for name, shape in dimensions.parameters().items():
         values = torch.randn(shape, generator=generator)
-        if len(shape) == 1:
+        if name.endswith(".bias"):
+            weights[name] = values
+        elif len(shape) == 1:
             weights[name] = 1 + 0.2 * values
         elif name == "model.embed_tokens.weight" and not dimensions.tied:
             weights[name] = values

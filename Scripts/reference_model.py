@@ -71,6 +71,7 @@ class ReferenceModel:
         self.epsilon = config.get("rms_norm_eps", 1e-6)
         rope = config.get("rope_parameters") or {}
         self.theta = config.get("rope_theta") or rope.get("rope_theta") or 10000.0
+        self.scaling = config.get("rope_scaling") or rope
         self.tied = config.get("tie_word_embeddings", False)
 
     @staticmethod
@@ -90,7 +91,9 @@ class ReferenceModel:
         return self.weights[name] * (x / torch.sqrt(mean_square + self.epsilon))
 
     def projected(self, x: torch.Tensor, name: str) -> torch.Tensor:
-        return x @ self.weights[name].T
+        product = x @ self.weights[name].T
+        bias = self.weights.get(name.removesuffix("weight") + "bias")
+        return product if bias is None else product + bias
 
     def split(self, x: torch.Tensor) -> torch.Tensor:
         """[B, T, heads * H] -> [B, heads, T, H]"""
@@ -101,10 +104,30 @@ class ReferenceModel:
         half = self.head // 2
         exponent = torch.arange(half, dtype=torch.float64) * (2.0 / self.head)
         positions = torch.arange(x.shape[2], dtype=torch.float64)
-        angle = torch.outer(positions, self.theta**-exponent)
+        angle = torch.outer(positions, self.scaled(self.theta**-exponent))
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
         first, second = x[..., :half], x[..., half:]
         return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+    def scaled(self, frequencies: torch.Tensor) -> torch.Tensor:
+        """The frequencies, in radians per position, after the scaling of config.json.
+
+        `llama3` is given by two waves, counted over the original context: what turns fewer times
+        than `low_freq_factor` is slowed by the factor, what turns more often than
+        `high_freq_factor` is kept, and the slowing goes linearly from one to the other between.
+        """
+        kind = self.scaling.get("rope_type") or self.scaling.get("type") or "default"
+        if kind == "default":
+            return frequencies
+        slowed = frequencies / self.scaling["factor"]
+        if kind == "linear":
+            return slowed
+        if kind != "llama3":
+            raise ValueError(f"rope_type {kind!r} is not one of default, linear, llama3.")
+        low, high = self.scaling["low_freq_factor"], self.scaling["high_freq_factor"]
+        turns = self.scaling["original_max_position_embeddings"] * frequencies / (2 * math.pi)
+        kept = ((turns - low) / (high - low)).clamp(0, 1)
+        return kept * frequencies + (1 - kept) * slowed
 
     def attention(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """Causal attention; each key head serves N / K consecutive query heads."""
