@@ -1,5 +1,6 @@
 import EPASArray
 import EPASConfig
+import EPASJSON
 import EPASModel
 import Foundation
 import Testing
