@@ -24,6 +24,7 @@ test: setup ## Run all tests
 
 parity: build ## Compare with a PyTorch reference on random models (installs PyTorch)
 	@Scripts/parity.sh $(ARGS)
+	@Scripts/parity.sh parity_tokenizers.py
 	@Scripts/parity.sh parity_huggingface.py
 
 format: ## Format the Swift sources

@@ -53,7 +53,7 @@ say "Training with a growing sharing region"
 
 say "Comparing region lengths"
 "$epas" report "$baseline" "$shared" --data "$data" \
-    --sequence 256 --batches 32 --share qk:0,1,2,3,4 --output runs/demo
+    --sequence 256 --batches 16 --share qk:0,1,2,3,4 --output runs/demo
 
 say "Generated after: $prompt"
 show_generated 0

@@ -5,19 +5,27 @@
 #   Scripts/parity.sh [--cases N] [--seed N] [--run FOLDER]
 #   Scripts/parity.sh parity_huggingface.py [--cases N] [--seed N]
 #   Scripts/parity.sh make_fixtures.py
+#   Scripts/parity.sh parity_tokenizers.py [--strings N] [--seed N] [--speed]
+#
+# Scripts about tokenizers need no PyTorch: theirs is the small folder .deps/python-tokenizers.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=Scripts/common.sh
 source Scripts/common.sh
-
-install_python_folder python Scripts/parity-requirements.txt
 
 script="parity.py"
 if [[ "${1:-}" == *.py ]]; then
     script="$1"
     shift
 fi
+folder="python"
+requirements="Scripts/parity-requirements.txt"
+if [[ "$script" == *tokenizer* ]]; then
+    folder="python-tokenizers"
+    requirements="Scripts/tokenizers-requirements.txt"
+fi
+install_python_folder "$folder" "$requirements"
 if [[ "$script" == parity_huggingface.py ]]; then
     install_python_folder python-4.46 Scripts/parity-4.46-requirements.txt
 fi
-PYTHONPATH="$PWD/.deps/python" PYTHONDONTWRITEBYTECODE=1 exec python3 "Scripts/$script" "$@"
+PYTHONPATH="$PWD/.deps/$folder" PYTHONDONTWRITEBYTECODE=1 exec python3 "Scripts/$script" "$@"

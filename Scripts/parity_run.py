@@ -19,9 +19,9 @@ from reference_model import ReferenceModel, Sharing, relative_error, transformer
 
 # The largest relative error of a step's loss and gradient norm, and of what the run changed in
 # the weights. Adam divides by the gradient's size, which turns the rounding of a small gradient
-# into a change of a weight: PyTorch's own float32 run errs by about 1e-4 in the changes.
+# into a change of a weight: PyTorch's own float32 run errs by up to 7e-5 in the changes.
 LOSS_BOUND = 1e-5
-CHANGE_BOUND = 1e-3
+CHANGE_BOUND = 2e-4
 
 STEPS = 30
 PEAK, FINAL, WARMUP = 3e-3, 3e-4, 4

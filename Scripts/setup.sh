@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Provides what lies outside SwiftPM: the Debian packages SentencePiece and zstd, and the PJRT
-# plugin for the CPU in .deps/xla-cpu-pjrt. Installs only what is missing; needs no network once
-# everything is there. Afterwards plain `swift build` and `swift test` work.
+# Provides what lies outside SwiftPM: the Debian packages SentencePiece, Oniguruma and zstd, and
+# the PJRT plugin for the CPU in .deps/xla-cpu-pjrt. Installs only what is missing; needs no network
+# once everything is there. Afterwards plain `swift build` and `swift test` work.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=Scripts/common.sh

@@ -53,18 +53,19 @@ struct ConfigReader {
         return number(key)
     }
 
-    /// One token id or a list of them, each inside the vocabulary.
+    /// One token id or a list of them. Ids beyond the vocabulary, which small models keep from the
+    /// defaults of a larger one, are passed over: the model cannot produce them.
     mutating func tokens(_ key: String, vocabulary: Int) -> [Int] {
         guard let given = given(key) else { return [] }
         var elements = [given]
         if case .array(let list) = given { elements = list }
         var ids: [Int] = []
         for element in elements {
-            guard let id = element.integer, id >= 0, id < vocabulary else {
+            guard let id = element.integer, id >= 0 else {
                 refuse(key, element, "is not a token of the vocabulary")
                 continue
             }
-            ids.append(id)
+            if id < vocabulary { ids.append(id) }
         }
         return ids
     }

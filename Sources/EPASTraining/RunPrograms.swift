@@ -40,8 +40,8 @@ final class RunPrograms {
 
     /// Starts compiling whatever is needed next, unless something is being compiled.
     ///
-    /// - Parameter step: The step just done.
-    func prepare(after step: Int, validates: Bool) {
+    /// - Parameter step: The step being done.
+    func prepare(during step: Int, validates: Bool) {
         guard steps.values.allSatisfy(\.isFinished), evaluators.values.allSatisfy(\.isFinished)
         else { return }
         if validates, let plan = setup.validationPlans.first(where: { evaluators[$0] == nil }) {
@@ -49,7 +49,7 @@ final class RunPrograms {
             return
         }
         let next = setup.schedule.switches(steps: setup.config.training.steps)
-            .first { $0.step > step + 1 }
+            .first { $0.step > step }
         if let next, steps[next.plan] == nil { _ = startStep(next.plan) }
     }
 

@@ -127,7 +127,7 @@ package final class Trainer {
         if stops { return false }
         if !programs.hasStep(plan) { report(.compiling(share: share)) }
         guard let program = try programs.step(plan, until: { stops }) else { return false }
-        programs.prepare(after: step, validates: !validation.isEmpty)
+        programs.prepare(during: step, validates: !validation.isEmpty)
 
         let rate = setup.learningRate.rate(atStep: step)
         var following = batches

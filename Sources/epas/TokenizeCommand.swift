@@ -23,20 +23,49 @@ struct TokenizeCommand: ParsableCommand {
     @Flag(help: "Let text that spells a special token become that token.")
     var special = false
 
+    @Flag(help: "Print, instead of the ids, how fast the texts were encoded.")
+    var speed = false
+
     func run() throws {
         let tokenizer = try loadTokenizer(at: URL(filePath: tokenizer))
         var number = 0
+        var measured = Measured()
         while let line = readLine() {
             number += 1
             let value = try Self.value(of: line, number)
             if decode {
                 print(JSONValue.string(tokenizer.decode(try Self.ids(value, number))).compactText)
             } else if let text = value.string {
-                let ids = tokenizer.encode(text, allowingSpecial: special)
-                print("[\(ids.lazy.map(String.init).joined(separator: ","))]")
+                let ids = measured.encode(text, tokenizer, allowingSpecial: special)
+                if !speed { print("[\(ids.lazy.map(String.init).joined(separator: ","))]") }
             } else {
                 throw Self.problem(number, "is not a JSON string")
             }
+        }
+        if speed { print(measured.text) }
+    }
+
+    /// What was encoded, in which time.
+    private struct Measured {
+        private var bytes = 0
+        private var tokens = 0
+        private var time = Duration.zero
+
+        mutating func encode(
+            _ text: String, _ tokenizer: any Tokenizer, allowingSpecial: Bool
+        ) -> [Int32] {
+            let start = ContinuousClock.now
+            let ids = tokenizer.encode(text, allowingSpecial: allowingSpecial)
+            time += start.duration(to: .now)
+            bytes += text.utf8.count
+            tokens += ids.count
+            return ids
+        }
+
+        var text: String {
+            let rate = Double(bytes) / 1e6 / max(time / .seconds(1), 1e-9)
+            let rounded = String(format: "%.2f", rate)
+            return "\(bytes) bytes, \(tokens) tokens, \(rounded) MB/s"
         }
     }
 

@@ -220,7 +220,6 @@ struct HuggingFaceConfigTests {
         (#""tie_word_embeddings": 1"#, ["tie_word_embeddings 1 is not true or false"]),
         (#""dtype": "float8_e4m3fn""#, [#"dtype "float8_e4m3fn" is not supported"#]),
         (#""dtype": 4"#, ["dtype 4 is not a text"]),
-        (#""eos_token_id": 100"#, ["eos_token_id 100 is not a token of the vocabulary"]),
         (
             #""eos_token_id": [2, -1, "a"]"#,
             [
@@ -362,5 +361,17 @@ struct HuggingFaceConfigTests {
                 }
 
                 """)
+    }
+
+    @Test("an end token beyond the vocabulary is passed over")
+    func endTokenBeyondTheVocabulary() throws {
+        let folder = try TemporaryFolder()
+        let config = """
+            {"model_type": "llama", "hidden_size": 8, "intermediate_size": 8,
+             "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 2,
+             "eos_token_id": [1, 2, 128001]}
+            """
+        try Data(config.utf8).write(to: folder.url.appending(path: "config.json"))
+        #expect(try HuggingFaceConfig(in: folder.url).endOfSequence == [1])
     }
 }

@@ -57,6 +57,6 @@ struct RunLockTests {
         let error = #expect(throws: CheckpointError.self) {
             try RunLock(file.appendingPathComponent("run"))
         }
-        #expect(error?.problems.first?.hasPrefix("the run folder cannot be created: ") == true)
+        #expect(error?.problems.first?.hasPrefix("the run folder cannot be created") == true)
     }
 }

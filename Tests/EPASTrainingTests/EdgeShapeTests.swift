@@ -31,17 +31,20 @@ struct EdgeShapeTests {
         let testDescription: String
     }
 
-    static let edges = [
-        Edge(batch: 1, sequence: 1, testDescription: "one token"),
-        Edge(layers: 1, batch: 1, sequence: 1, testDescription: "one layer, one token"),
-        Edge(vocabulary: 2, testDescription: "two words"),
-        Edge(vocabulary: 2, batch: 1, sequence: 1, share: "qk:2", testDescription: "all smallest"),
-        Edge(width: 1, testDescription: "width 1"),
-        Edge(heads: 6, keyValueHeads: 1, share: "kv:1", testDescription: "multi-query"),
-        Edge(headDimension: 10, width: 3, testDescription: "heads wider than the model"),
-        Edge(accumulation: 3, share: "scores:2", testDescription: "three batches a step"),
-        Edge(batch: 1, accumulation: 3, testDescription: "three batches of one sequence"),
-    ]
+    static let edges =
+        [
+            Edge(batch: 1, sequence: 1, testDescription: "one token"),
+            Edge(layers: 1, batch: 1, sequence: 1, testDescription: "one layer, one token"),
+            Edge(vocabulary: 2, testDescription: "two words"),
+            Edge(
+                vocabulary: 2, batch: 1, sequence: 1, share: "qk:2", testDescription: "all smallest"
+            ),
+            Edge(width: 1, testDescription: "width 1"),
+            Edge(heads: 6, keyValueHeads: 1, share: "kv:1", testDescription: "multi-query"),
+            Edge(headDimension: 10, width: 3, testDescription: "heads wider than the model"),
+            Edge(accumulation: 3, share: "scores:2", testDescription: "three batches a step"),
+            Edge(batch: 1, accumulation: 3, testDescription: "three batches of one sequence"),
+        ]
         + ["none", "qk:2", "kv:2", "scores:2", "kv:1<0", "qk:1<0,2<0"].map {
             Edge(
                 heads: 4, share: $0, computeType: .bfloat16,

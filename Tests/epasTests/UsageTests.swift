@@ -192,7 +192,8 @@ struct UsageTests {
                 says: "FOLDER/run.yaml: A file with the same name already exists. "
                     + "Check the path, its permissions and the disk."),
             Mistake(
-                "data", "prepare", "--input", "texts", "--output", "refused", "--vocabulary-size", "9",
+                "data", "prepare", "--input", "texts", "--output", "refused", "--vocabulary-size",
+                "9",
                 says: "A vocabulary of 9 tokens is not possible. Use 260 to 1048575 tokens."),
             Mistake(
                 "data", "prepare", "--input", "texts", "--output", "data", "--vocabulary-size",

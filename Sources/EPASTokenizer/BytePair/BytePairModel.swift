@@ -65,8 +65,10 @@ struct BytePairModel: Sendable {
             merges.append(merge.left, merge.right, makes: merge.product)
         }
         self.merges = merges
+        // Where unknown characters leave no token, those around them become neighbours.
+        let leavesNothingOut = unknown != nil || !bytes.isEmpty && !bytes.contains(-1)
         cutsAtSpaces =
-            !ignoresMerges && id(Self.spaceSymbol) >= 0
+            !ignoresMerges && leavesNothingOut && id(Self.spaceSymbol) >= 0
             && !merges.products.contains {
                 Self.hasInnerSpace(vocabulary[Int(texts[Int($0)])])
             }

@@ -1,13 +1,19 @@
 /// Classes of characters that pre-tokenizers and added tokens ask for.
 enum CharacterClass {
-    /// `\w` of Unicode Technical Standard 18: letters, marks, digits, connectors.
+    /// `\w` of Unicode Technical Standard 18: letters, marks, digits, connectors, joiners.
     static func isWord(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.value < 0x80 {
             return scalar == "_" || isAlphanumeric(scalar)
         }
         guard scalar.isKnown(inUnicode: UnicodeProperty.newestVersion) else { return false }
+        if "²³¹¼½¾".unicodeScalars.contains(scalar) { return false }
+        return scalar.properties.isJoinControl || isUnicodeWord(scalar)
+    }
+
+    /// `\w` of Oniguruma, which leaves out the joiners and takes in Latin-1's other numbers.
+    static func isUnicodeWord(_ scalar: Unicode.Scalar) -> Bool {
         let properties = scalar.properties
-        if properties.isAlphabetic || properties.isJoinControl { return true }
+        if properties.isAlphabetic || "²³¹¼½¾".unicodeScalars.contains(scalar) { return true }
         switch properties.generalCategory {
         case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation:
             return true
@@ -29,7 +35,8 @@ enum CharacterClass {
         if scalar.value < 0x80 {
             return scalar > " " && scalar < "\u{7F}" && !isAlphanumeric(scalar)
         }
-        // `tokenizers` takes this class from tables of Unicode 8.
+        // `tokenizers` takes this class from tables of Unicode 8, when three others counted in.
+        if [0x166D, 0x111C9, 0x111CD].contains(scalar.value) { return true }
         return UnicodeProperty.punctuation.contains(scalar.properties.generalCategory)
             && scalar.isKnown(inUnicode: 8)
     }

@@ -31,11 +31,8 @@ enum Normalizer: Sendable {
             text.bytes.insert(contentsOf: prefix, at: 0)
             if text.first > 0 { text.first += prefix.count }
         case .replace(let pattern, let content):
-            let first = text.bytes.prefix(text.first)
-            text.bytes = pattern.replacing(text.bytes, with: content, searcher)
-            if !first.isEmpty {
-                text.first = pattern.replacing(Array(first), with: content, searcher).count
-            }
+            text.bytes = pattern.replacing(
+                text.bytes, first: &text.first, with: content, searcher)
         case .unicode(let form): map(&text) { form.apply(to: $0) }
         case .lowercase:
             map(&text) { bytes in

@@ -23,8 +23,7 @@ final class RegularExpression: @unchecked Sendable {
         }
         var message = [CChar](repeating: 0, count: Int(EPAS_ONIG_MESSAGE_SIZE))
         let compiled = Self.defined.withLock { defined in
-            UnicodeProperty.define(namesIn: text, defined: &defined)
-            let bytes = Array(text.utf8)
+            let bytes = Array(UnicodeProperty.prepare(text, defined: &defined).utf8)
             return epas_onig_compile(bytes, bytes.count, &message).map { UInt(bitPattern: $0) }
         }
         guard let compiled, let pointer = OpaquePointer(bitPattern: compiled) else {

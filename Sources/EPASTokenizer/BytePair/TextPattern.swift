@@ -35,17 +35,36 @@ enum TextPattern: Sendable {
     func replacing(
         _ text: [UInt8], with content: [UInt8], _ searcher: RegularExpression.Searcher
     ) -> [UInt8] {
+        var first = 0
+        return replacing(text, first: &first, with: content, searcher)
+    }
+
+    /// - Parameter first: How many bytes of the text come from its first character, then how many
+    ///   of the result do: what replaces a match comes from the match's last character.
+    func replacing(
+        _ text: [UInt8], first: inout Int, with content: [UInt8],
+        _ searcher: RegularExpression.Searcher
+    ) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(text.count)
+        var newFirst = 0
         var done = 0
+        let oldFirst = first
         text.withUnsafeBufferPointer { bytes in
+            func copy(upTo end: Int) {
+                if done < oldFirst { newFirst = result.count + min(end, oldFirst) - done }
+                result.append(contentsOf: bytes[done..<end])
+                done = end
+            }
             forEachMatch(in: bytes, searcher) { match in
-                result.append(contentsOf: bytes[done..<match.lowerBound])
+                copy(upTo: match.lowerBound)
                 result.append(contentsOf: content)
+                if match.upperBound <= oldFirst { newFirst = result.count }
                 done = match.upperBound
             }
-            result.append(contentsOf: bytes[done...])
+            copy(upTo: bytes.count)
         }
+        first = oldFirst > 0 ? newFirst : 0
         return result
     }
 }

@@ -14,22 +14,49 @@ enum UnicodeProperty {
     /// Names that Oniguruma accepts.
     private static let mostNames = 20
 
-    /// Makes the general categories that a pattern names (`\p{L}`) those of Unicode 16.
+    /// Name of the characters of `\w`, which has no name of its own.
+    private static let word = "EPASWord"
+
+    /// Makes what a pattern asks for (`\p{L}`, `\w`, `\d`) that of Unicode 16.
     ///
-    /// - Precondition: One thread at a time, before the pattern is compiled.
-    static func define(namesIn pattern: String, defined: inout Set<String>) {
+    /// - Returns: The pattern to compile.
+    /// - Precondition: One thread at a time.
+    static func prepare(_ pattern: String, defined: inout Set<String>) -> String {
+        let pattern = naming(pattern)
         for name in names(in: pattern) where !defined.contains(name) {
-            guard defined.count < mostNames, let categories = categories[name] else { continue }
-            let pairs = ranges(of: categories)
+            guard defined.count < mostNames, let contains = test(name) else { continue }
+            let pairs = ranges(where: contains)
             let result = pairs.withUnsafeBufferPointer {
                 epas_onig_define_property(name, $0.baseAddress, $0.count / 2)
             }
             if result == 0 { defined.insert(name) }
         }
+        return pattern
     }
 
-    /// Names in `\p{…}` and `\P{…}`, in small letters and without `^`, space, `-` and `_`.
-    static func names(in pattern: String) -> [String] {
+    /// The pattern with names instead of `\d`, `\D`, `\w` and `\W`.
+    private static func naming(_ pattern: String) -> String {
+        var result: [UInt8] = []
+        var rest = Array(pattern.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "\\"), let letter = rest.popFirst() else {
+                result.append(byte)
+                continue
+            }
+            switch letter {
+            case UInt8(ascii: "d"): result += Array(#"\p{Nd}"#.utf8)
+            case UInt8(ascii: "D"): result += Array(#"\P{Nd}"#.utf8)
+            case UInt8(ascii: "w"): result += Array(#"\p{\#(word)}"#.utf8)
+            case UInt8(ascii: "W"): result += Array(#"\P{\#(word)}"#.utf8)
+            default: result += [byte, letter]
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// Names in `\p{…}` and `\P{…}`, without `^`, space, `-` and `_`. Oniguruma looks them up
+    /// as they are written, in capitals or not.
+    private static func names(in pattern: String) -> [String] {
         var names: [String] = []
         var rest = Array(pattern.utf8)[...]
         while let start = rest.firstIndex(of: UInt8(ascii: "\\")) {
@@ -39,18 +66,29 @@ enum UnicodeProperty {
                 let end = rest.firstIndex(of: UInt8(ascii: "}"))
             else { continue }
             let name = String(decoding: rest[rest.startIndex..<end].dropFirst(), as: UTF8.self)
-            names.append(name.lowercased().filter { !"^ -_".contains($0) })
+            names.append(name.filter { !"^ -_".contains($0) })
             rest = rest[end...]
         }
         return names
     }
 
-    /// First and last code point of each run of characters of the categories.
-    private static func ranges(of wanted: Set<Unicode.GeneralCategory>) -> [UInt32] {
+    /// Whether a character has a property; `nil` for names that are left to Oniguruma.
+    private static func test(_ name: String) -> ((Unicode.Scalar) -> Bool)? {
+        if name == word { return CharacterClass.isUnicodeWord }
+        guard let categories = categories[name.lowercased()] else { return nil }
+        return { scalar in
+            // A small letter until Unicode 16, another letter since.
+            let category: Unicode.GeneralCategory =
+                scalar.value == 0x295 ? .lowercaseLetter : scalar.properties.generalCategory
+            return categories.contains(category)
+        }
+    }
+
+    /// First and last code point of each run of characters.
+    private static func ranges(where contains: (Unicode.Scalar) -> Bool) -> [UInt32] {
         var pairs: [UInt32] = []
         for value in 0...0x10FFFF as ClosedRange<UInt32> {
-            guard let scalar = Unicode.Scalar(value),
-                wanted.contains(scalar.properties.generalCategory),
+            guard let scalar = Unicode.Scalar(value), contains(scalar),
                 scalar.isKnown(inUnicode: newestVersion)
             else { continue }
             if let last = pairs.last, last + 1 == value {
