@@ -118,7 +118,7 @@ def decode(
 def main() -> None:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     commands = {"make": make, "logits": logits, "decode": decode}
     for line in sys.stdin:
         request = json.loads(line)

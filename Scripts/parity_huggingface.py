@@ -21,10 +21,12 @@ import argparse
 import json
 import os
 import pathlib
+import queue
 import random
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from safetensors import safe_open
@@ -32,6 +34,8 @@ from safetensors.torch import load_file
 
 BOUND = 1e-4
 NEW_TOKENS = 6
+# Cases that run at the same time.
+LANES = 3
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -83,9 +87,25 @@ class Epas:
         tokens = ";".join(",".join(str(token) for token in row) for row in rows)
         self.run(
             "inspect", folder, "--tokens", tokens, "--share", share, "--output", output,
-            "--program-cache", self.scratch / "programs", "--threads", 2,
+            "--program-cache", self.scratch / "programs", "--threads", 1,
         )  # fmt: skip
         return load_file(output)["logits"]
+
+
+class Lane:
+    """What one case at a time uses."""
+
+    def __init__(self, epas: pathlib.Path, scratch: pathlib.Path):
+        self.epas = Epas(epas, scratch)
+        self.workers = {
+            "4.46": Worker(["python-4.46", "python"], scratch),
+            "5.x": Worker(["python"], scratch),
+        }
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            worker.process.stdin.close()
+            worker.process.wait()
 
 
 def difference(what: str, actual: torch.Tensor, expected: torch.Tensor) -> float:
@@ -298,23 +318,31 @@ def main() -> None:
     print(f"seed {seed}: repeat with --seed {seed}\nresult   error  case", flush=True)
     failed, largest = 0, 0.0
     with tempfile.TemporaryDirectory() as scratch:
-        scratch = pathlib.Path(scratch)
-        epas = Epas(arguments.epas, scratch)
-        workers = {
-            "4.46": Worker(["python-4.46", "python"], scratch),
-            "5.x": Worker(["python"], scratch),
-        }
-        for number in range(arguments.cases):
+        lanes = queue.SimpleQueue()
+        for number in range(LANES):
+            folder = pathlib.Path(scratch, str(number))
+            folder.mkdir()
+            lanes.put(Lane(arguments.epas, folder))
+
+        def check(number: int) -> tuple[str, float | None]:
+            lane = lanes.get()
             try:
-                label, error = random_case(epas, workers, number, seed)
-                largest = max(largest, error)
-                print(f"passed {error:.1e}  {label}", flush=True)
+                return random_case(lane.epas, lane.workers, number, seed)
             except Mismatch as mismatch:
-                failed += 1
-                print(f"FAILED          {mismatch}", flush=True)
-        for worker in workers.values():
-            worker.process.stdin.close()
-            worker.process.wait()
+                return str(mismatch), None
+            finally:
+                lanes.put(lane)
+
+        with ThreadPoolExecutor(LANES) as pool:
+            for label, error in pool.map(check, range(arguments.cases)):
+                if error is None:
+                    failed += 1
+                    print(f"FAILED          {label}", flush=True)
+                else:
+                    largest = max(largest, error)
+                    print(f"passed {error:.1e}  {label}", flush=True)
+        for _ in range(LANES):
+            lanes.get().close()
     passed = arguments.cases - failed
     print(f"{passed} passed, {failed} failed, largest difference {largest:.1e}")
     sys.exit(1 if failed else 0)
