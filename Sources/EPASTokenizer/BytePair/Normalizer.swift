@@ -1,5 +1,3 @@
-import Foundation
-
 /// A change of the whole text before it is split.
 ///
 /// Source of the rules: tokenizers 0.23, normalizers/ and tokenizer/normalizer.rs.
@@ -103,44 +101,6 @@ enum Normalizer: Sendable {
         case 0x9, 0xA, 0xC, 0xD, 0x1680, 0x200B...0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD:
             result.append(0x20)
         default: result.append(contentsOf: String(scalar).utf8)
-        }
-    }
-}
-
-/// A normalization form of Unicode.
-enum UnicodeForm: String, Sendable {
-    case nfc = "NFC"
-    case nfd = "NFD"
-    case nfkc = "NFKC"
-    case nfkd = "NFKD"
-
-    /// Characters of later versions go through `tokenizers` unchanged.
-    static let newestVersion = 13
-
-    func apply(to bytes: [UInt8]) -> [UInt8] {
-        guard bytes.contains(where: { $0 >= 0x80 }) else { return bytes }
-        var result: [UInt8] = []
-        result.reserveCapacity(bytes.count)
-        var known = String.UnicodeScalarView()
-        UTF8Text.forEachScalar(of: bytes) { scalar in
-            if scalar.isKnown(inUnicode: Self.newestVersion) {
-                known.append(scalar)
-            } else {
-                result.append(contentsOf: normalized(String(known)).utf8)
-                known.removeAll()
-                result.append(contentsOf: String(scalar).utf8)
-            }
-        }
-        result.append(contentsOf: normalized(String(known)).utf8)
-        return result
-    }
-
-    private func normalized(_ text: String) -> String {
-        switch self {
-        case .nfc: text.precomposedStringWithCanonicalMapping
-        case .nfd: text.decomposedStringWithCanonicalMapping
-        case .nfkc: text.precomposedStringWithCompatibilityMapping
-        case .nfkd: text.decomposedStringWithCompatibilityMapping
         }
     }
 }
