@@ -132,7 +132,9 @@ struct TokenizerChoiceTests {
     @Test func someoneElsesJSONComesBeforeTheModel() throws {
         let folder = try TemporaryFolder()
         try codeTokenizer.get().write(to: folder.url)
-        try FileManager.default.removeItem(at: folder.url.appending(path: "tokenizer.json"))
+        for name in ["tokenizer.json", "tokenizer_config.json"] {
+            try FileManager.default.removeItem(at: folder.url.appending(path: name))
+        }
         try copy("byte-level.json", to: folder)
         let loaded = try loadTokenizer(at: folder.url)
         #expect(loaded.vocabularySize == 603)

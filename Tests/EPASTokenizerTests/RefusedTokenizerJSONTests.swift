@@ -178,11 +178,11 @@ struct RefusedTokenizerJSONTests {
             (#"{"version": "1.0"} x"#, "nothing is expected after the value (at byte 19)"),
             (
                 #"{"version": "1.0", "version": "1.0"}"#,
-                #"key "version" is written twice (at byte 28)"#
+                #"key "version" is written twice (at byte 29)"#
             ),
             (
                 #"{"model": {"type": "BPE", "vocab": {"a": 0, "a": 1}}}"#,
-                #"the token "a" is written twice (at byte 49)"#
+                #"the token "a" is written twice (at byte 48)"#
             ),
             (#"{"model": {"vocab": {"\ud800": 0}}}"#, "a surrogate stands alone (at byte 28)"),
         ])
