@@ -86,7 +86,7 @@ let package = Package(
 
         tests("EPASArray", []),
         tests("EPASConfig", []),
-        tests("EPASTokenizer", []),
+        tests("EPASTokenizer", [], exclude: ["Fixtures"]),
         tests("EPASData", ["CZstd", "EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
         tests("EPASRuntime", ["EPASArray", "CPJRT", collections]),

@@ -42,12 +42,7 @@ enum Normalizer: Sendable {
         case .stripAccents:
             map(&text) { bytes in
                 Self.mapScalars(bytes) { scalar, result in
-                    switch scalar.properties.generalCategory {
-                    case .nonspacingMark, .spacingMark, .enclosingMark:
-                        if scalar.isKnown(inUnicode: UnicodeForm.newestVersion) { return }
-                    default: break
-                    }
-                    result.append(contentsOf: String(scalar).utf8)
+                    if !Self.isAccent(scalar) { result.append(contentsOf: String(scalar).utf8) }
                 }
             }
         case .nmt: map(&text) { Self.mapScalars($0, Self.appendNMT) }
@@ -73,6 +68,18 @@ enum Normalizer: Sendable {
         result.reserveCapacity(bytes.count)
         UTF8Text.forEachScalar(of: bytes) { change($0, &result) }
         return result
+    }
+
+    /// Whether the character is a mark in Unicode 9, where two that are letters now were marks
+    /// and one that is a mark now was punctuation.
+    private static func isAccent(_ scalar: Unicode.Scalar) -> Bool {
+        if [0x1CF2, 0x1CF3].contains(scalar.value) { return true }
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark:
+            return scalar.value != 0x111C9
+                && scalar.isKnown(inUnicode: UnicodeForm.newestVersion)
+        default: return false
+        }
     }
 
     private static func strip(_ text: inout Text, left: Bool, right: Bool) {
