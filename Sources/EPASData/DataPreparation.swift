@@ -106,7 +106,7 @@ package struct DataPreparation: Sendable {
     ) throws -> PreparedTokenizer {
         switch tokenizer {
         case .given(let url):
-            let given = try SentencePieceTokenizer(at: url)
+            let given = try loadTokenizer(at: url)
             guard given.beginningOfSequence != nil || given.endOfSequence != nil else {
                 throw DataError(
                     "The tokenizer \(url.path) has neither a first nor a last token of a document",
@@ -201,7 +201,7 @@ package struct DataPreparation: Sendable {
 
 /// A tokenizer, and the bytes of text it was trained on if it was.
 private struct PreparedTokenizer {
-    let tokenizer: SentencePieceTokenizer
+    let tokenizer: any Tokenizer
     let sampleBytes: Int?
 }
 

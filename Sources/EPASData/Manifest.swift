@@ -41,7 +41,7 @@ package struct Manifest: Codable, Hashable, Sendable {
     }
 
     package struct TokenizerFacts: Codable, Hashable, Sendable {
-        /// Of `tokenizer/tokenizer.model`.
+        /// Of `tokenizer/tokenizer.model`, or of `tokenizer/tokenizer.json` where there is no model.
         package let sha256: String
         package let vocabularySize: Int
         /// First token of every document, where the vocabulary has one.

@@ -9,7 +9,7 @@ struct SplitWriter {
     private let folder: OutputFolder
 
     init(
-        _ split: Split, _ tokenizer: SentencePieceTokenizer, shardTokens: Int,
+        _ split: Split, _ tokenizer: any Tokenizer, shardTokens: Int,
         _ folder: OutputFolder
     ) {
         guard let hash = Digest(hexadecimal: tokenizer.hash) else {

@@ -40,7 +40,8 @@ package struct SentencePieceTokenizer: Tokenizer {
         guard exists, FileManager.default.isReadableFile(atPath: file.path) else {
             throw TokenizerError(
                 "There is no readable tokenizer at \(file.path)",
-                remedy: "Give a folder that holds \(Self.fileName), or such a file.")
+                remedy:
+                    "Give a folder that holds tokenizer.json or \(Self.fileName), or such a file.")
         }
         let size = (try? file.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0
         guard size <= Self.mostModelBytes else {

@@ -11,6 +11,9 @@ package protocol Tokenizer: Sendable {
     /// The token that ends a document (`</s>`), where the vocabulary has one.
     var endOfSequence: Int32? { get }
 
+    /// Whether decoding is known to give back any text that was encoded.
+    var isLossless: Bool { get }
+
     /// SHA-256 of the model file, in hexadecimal: two tokenizers with one hash give equal ids.
     var hash: String { get }
 

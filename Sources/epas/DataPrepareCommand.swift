@@ -25,7 +25,8 @@ struct DataPrepareCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A tokenizer to use: a folder with tokenizer.model, or the file.", valueName: "path"))
+            "A tokenizer to use: a folder with tokenizer.json or tokenizer.model, or the file.",
+            valueName: "path"))
     var tokenizer: String?
 
     @Option(

@@ -102,6 +102,20 @@ struct PreparationTests {
                 == TemporaryFolder.contents(of: folder["two"]))
     }
 
+    /// A tokenizer.json without a model beside it is the data set's tokenizer, and is kept.
+    @Test func aGivenTokenizerJSONIsUsed() throws {
+        let input = try folder.write(sampleText(1), to: "a.txt")
+        try preparation([input], to: "one").run()
+        let given = folder["one/tokenizer"]
+        try FileManager.default.removeItem(at: given.appending(path: "tokenizer.model"))
+        var again = preparation([input], to: "two")
+        again.tokenizer = .given(given)
+        try again.run()
+        let dataset = try TokenDataset(folder["two"], split: .train)
+        #expect(try dataset.tokenizer() is BytePairTokenizer)
+        #expect(dataset.tokenCount == (try TokenDataset(folder["one"], split: .train).tokenCount))
+    }
+
     @Test func validationIsDrawnByContent() throws {
         let texts = (0..<1_000).map { sampleText($0, words: 5) }
         let copies = try (texts + texts).map { try jsonLine($0) }.joined(separator: "\n")

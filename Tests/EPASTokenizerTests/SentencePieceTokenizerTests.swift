@@ -171,7 +171,7 @@ struct RefusedTokenizerTests {
         #expect(
             error?.description
                 == "There is no readable tokenizer at /nowhere/tokenizer. "
-                + "Give a folder that holds tokenizer.model, or such a file.")
+                + "Give a folder that holds tokenizer.json or tokenizer.model, or such a file.")
     }
 
     @Test(

@@ -17,6 +17,9 @@ struct AddedToken: Sendable {
     var isNormalized = false
     /// Has no text, and stays text where text spells it.
     var isSpecial = false
+
+    /// Whether text that the token takes in does not come back.
+    var changesText: Bool { stripsLeft || stripsRight || pattern != content }
 }
 
 /// Finds added tokens in a text: the leftmost, of several there the longest.

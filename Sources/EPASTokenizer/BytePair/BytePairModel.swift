@@ -74,6 +74,9 @@ struct BytePairModel: Sendable {
             }
     }
 
+    /// Whether every byte has a token as a character of ``ByteAlphabet``.
+    var hasAllBytes: Bool { ByteAlphabet.characters.allSatisfy { id(of: $0) != nil } }
+
     /// Ids are below this.
     var idLimit: Int { texts.count }
 

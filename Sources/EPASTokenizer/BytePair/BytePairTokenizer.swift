@@ -19,6 +19,7 @@ package struct BytePairTokenizer: Tokenizer {
     package let vocabularySize: Int
     package let beginningOfSequence: Int32?
     package let endOfSequence: Int32?
+    package let isLossless: Bool
     package let hash: String
     package let files: [TokenizerFile]
 
@@ -80,6 +81,7 @@ package struct BytePairTokenizer: Tokenizer {
         finder = AddedTokenFinder(added.filter { !$0.isNormalized })
         normalizedFinder = AddedTokenFinder(added.filter(\.isNormalized))
         vocabularySize = max(model.idLimit, Int(added.map(\.id).max() ?? -1) + 1)
+        isLossless = model.hasAllBytes && description.keepsBytes
         hash = SHA256.hash(data: json).map { String(format: "%02x", $0) }.joined()
         files = [TokenizerFile(name: Self.fileName, contents: json)] + companions
 

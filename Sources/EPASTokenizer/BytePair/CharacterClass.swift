@@ -6,14 +6,18 @@ enum CharacterClass {
             return scalar == "_" || isAlphanumeric(scalar)
         }
         guard scalar.isKnown(inUnicode: UnicodeProperty.newestVersion) else { return false }
-        if "²³¹¼½¾".unicodeScalars.contains(scalar) { return false }
         return scalar.properties.isJoinControl || isUnicodeWord(scalar)
     }
 
-    /// `\w` of Oniguruma, which leaves out the joiners and takes in Latin-1's other numbers.
+    /// The numbers of Latin-1 that are no digits.
+    static func isLatinNumber(_ scalar: Unicode.Scalar) -> Bool {
+        "²³¹¼½¾".unicodeScalars.contains(scalar)
+    }
+
+    /// `\w` of Oniguruma, which leaves out the joiners.
     static func isUnicodeWord(_ scalar: Unicode.Scalar) -> Bool {
         let properties = scalar.properties
-        if properties.isAlphabetic || "²³¹¼½¾".unicodeScalars.contains(scalar) { return true }
+        if properties.isAlphabetic { return true }
         switch properties.generalCategory {
         case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation:
             return true

@@ -12,6 +12,22 @@ struct TokenizerDescription {
     var after: Int32?
     var model: BytePairDescription
 
+    /// Whether a text goes to the model and comes back byte for byte: it is not normalized, its
+    /// words are not changed and none is left out, and its bytes are written as characters.
+    var keepsBytes: Bool {
+        guard normalizers.isEmpty, !added.contains(where: { !$0.isSpecial && $0.changesText }),
+            case .byteLevel(addsPrefixSpace: false, _) = preTokenizers.last,
+            let decoders, decoders.count == 1, case .byteLevel = decoders[0]
+        else { return false }
+        return preTokenizers.dropLast().allSatisfy { step in
+            switch step {
+            case .split(_, let behavior, _): behavior != .removed
+            case .digits, .fixedLength: true
+            default: false
+            }
+        }
+    }
+
     /// Values of the file besides the vocabulary and the merges.
     private static let mostValues = 1 << 18
 

@@ -14,8 +14,10 @@ enum UnicodeProperty {
     /// Names that Oniguruma accepts.
     private static let mostNames = 20
 
-    /// Name of the characters of `\w`, which has no name of its own.
+    /// Names of the characters of `\w`, which has none of its own: alone, and in brackets, where
+    /// Oniguruma leaves out the numbers of Latin-1 that are no digits.
     private static let word = "EPASWord"
+    private static let listedWord = "EPASListedWord"
 
     /// Makes what a pattern asks for (`\p{L}`, `\w`, `\d`) that of Unicode 16.
     ///
@@ -38,8 +40,13 @@ enum UnicodeProperty {
     private static func naming(_ pattern: String) -> String {
         var result: [UInt8] = []
         var rest = Array(pattern.utf8)[...]
+        /// Brackets that are open.
+        var depth = 0
         while let byte = rest.popFirst() {
+            let word = depth > 0 ? listedWord : word
             guard byte == UInt8(ascii: "\\"), let letter = rest.popFirst() else {
+                if byte == UInt8(ascii: "[") { depth += 1 }
+                if byte == UInt8(ascii: "]") { depth -= 1 }
                 result.append(byte)
                 continue
             }
@@ -72,33 +79,50 @@ enum UnicodeProperty {
         return names
     }
 
-    /// Whether a character has a property; `nil` for names that are left to Oniguruma.
-    private static func test(_ name: String) -> ((Unicode.Scalar) -> Bool)? {
-        if name == word { return CharacterClass.isUnicodeWord }
-        guard let categories = categories[name.lowercased()] else { return nil }
-        return { scalar in
-            // A small letter until Unicode 16, another letter since.
-            let category: Unicode.GeneralCategory =
-                scalar.value == 0x295 ? .lowercaseLetter : scalar.properties.generalCategory
-            return categories.contains(category)
+    /// Whether a character of a category has a property; `nil` for names left to Oniguruma.
+    private static func test(
+        _ name: String
+    ) -> ((Unicode.Scalar, Unicode.GeneralCategory) -> Bool)? {
+        if name == word {
+            return { scalar, _ in
+                CharacterClass.isUnicodeWord(scalar) || CharacterClass.isLatinNumber(scalar)
+            }
         }
+        if name == listedWord { return { scalar, _ in CharacterClass.isUnicodeWord(scalar) } }
+        guard let categories = categories[name.lowercased()] else { return nil }
+        return { _, category in categories.contains(category) }
     }
 
     /// First and last code point of each run of characters.
-    private static func ranges(where contains: (Unicode.Scalar) -> Bool) -> [UInt32] {
+    private static func ranges(
+        where contains: (Unicode.Scalar, Unicode.GeneralCategory) -> Bool
+    ) -> [UInt32] {
         var pairs: [UInt32] = []
-        for value in 0...0x10FFFF as ClosedRange<UInt32> {
-            guard let scalar = Unicode.Scalar(value), contains(scalar),
-                scalar.isKnown(inUnicode: newestVersion)
-            else { continue }
-            if let last = pairs.last, last + 1 == value {
-                pairs[pairs.count - 1] = value
+        for (scalar, category) in characters where contains(scalar, category) {
+            if let last = pairs.last, last + 1 == scalar.value {
+                pairs[pairs.count - 1] = scalar.value
             } else {
-                pairs += [value, value]
+                pairs += [scalar.value, scalar.value]
             }
         }
         return pairs
     }
+
+    /// The characters of Unicode 16 and their categories, private ones left out.
+    private static let characters: [(Unicode.Scalar, Unicode.GeneralCategory)] = {
+        // Between and after these nothing is assigned.
+        let values = Array(0..<0x3_4000) + Array(0xE_0000..<0xE_0200) as [UInt32]
+        return values.compactMap { value in
+            // A small letter until Unicode 16, another letter since.
+            if value == 0x295 { return ("\u{295}", .lowercaseLetter) }
+            guard let scalar = Unicode.Scalar(value) else { return nil }
+            let category = scalar.properties.generalCategory
+            guard category != .unassigned, category != .privateUse,
+                scalar.isKnown(inUnicode: newestVersion)
+            else { return nil }
+            return (scalar, category)
+        }
+    }()
 
     private static let letters: Set<Unicode.GeneralCategory> = [
         .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
