@@ -129,6 +129,9 @@ let package = Package(
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph", "EPASModel",
                 "EPASRuntime", "EPASTesting", collections,
             ]),
+        tests(
+            "EPASServer",
+            ["EPASCheckpoint", "EPASInference", "EPASJSON", "EPASModel", "EPASTokenizer"]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],
     cxxLanguageStandard: .cxx17
