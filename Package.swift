@@ -43,6 +43,7 @@ let package = Package(
     targets: [
         .target(name: "COnig", linkerSettings: [.linkedLibrary("onig")]),
         .target(name: "CPJRT"),
+        .target(name: "CPUKernels"),
         .target(
             name: "CSentencePiece",
             linkerSettings: [
@@ -56,7 +57,7 @@ let package = Package(
         room("EPASTokenizer", ["COnig", "CSentencePiece", "EPASJSON", crypto]),
         room("EPASData", ["EPASArray", "EPASTokenizer", "CZstd", crypto]),
         room("EPASGraph", ["EPASArray"]),
-        room("EPASRuntime", ["EPASArray", "CPJRT", collections, crypto]),
+        room("EPASRuntime", ["EPASArray", "CPJRT", "CPUKernels", collections, crypto]),
         room("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph"]),
         // Compiled into the module, so that the command is one file.
         room(
