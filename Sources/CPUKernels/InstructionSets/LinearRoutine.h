@@ -23,12 +23,13 @@ template <> struct Products<BFloat16> {
 };
 #endif
 
+/// Adds bias and residual to products and stores the results.
 template <class Element, int outputs>
-EPAS_INLINE void addBias(
+EPAS_INLINE void finish(
     const LinearCall<Element> &call, int64_t row, int64_t output, float (&values)[outputs]
 ) {
     const int64_t place = row * call.out + output;
-    for (int o = 0; o < outputs; ++o) {
+    EPAS_UNROLL for (int o = 0; o < outputs; ++o) {
         if (call.bias) values[o] += call.bias[output + o];
     }
     typedef uint32_t Word __attribute__((ext_vector_type(outputs)));
@@ -55,54 +56,65 @@ EPAS_INLINE void addBias(
     }
 }
 
-/// Computes `rows` × `outputs` results.
-template <class Element, int rows, int outputs>
+/// Adds the products of features `begin` to `end` to the partial sums of `rows` × `outputs` results;
+/// finishes them if those features are the last.
+///
+/// - Parameters:
+///   - fetches: Whether the weights of the next outputs are fetched meanwhile; they lie behind these,
+///     row after row.
+///   - saved: Where partial sums wait between calls, `outputs` for each row.
+template <class Element, int rows, int outputs, bool fetches>
 static __attribute__((noinline)) void tile(
-    const LinearCall<Element> &call, int64_t row, int64_t output
+    const LinearCall<Element> &call, int64_t row, int64_t output, int64_t begin, int64_t end,
+    Floats *saved
 ) {
     typedef Products<Element> P;
     const int64_t in = call.in;
     const Element *x = call.x + row * in;
     const Element *w = call.weight + output * in;
     Floats partial[rows][outputs];
-    for (int r = 0; r < rows; ++r) {
-        for (int o = 0; o < outputs; ++o) partial[r][o] = (Floats)0.0f;
-    }
-    const int64_t whole = in / P::width * P::width;
-    for (int64_t i = 0; i < whole; i += P::width) {
-        typename P::Operand weights[outputs];
-#pragma clang loop unroll(full)
-        for (int o = 0; o < outputs; ++o) {
-            weights[o] = P::operand(w + o * in + i);
-            // The outputs that come next lie behind these, row after row.
-            if (rows == 1) __builtin_prefetch(w + (outputs + o) * in + i);
+    EPAS_UNROLL for (int r = 0; r < rows; ++r) {
+        EPAS_UNROLL for (int o = 0; o < outputs; ++o) {
+            partial[r][o] = begin == 0 ? (Floats)0.0f : saved[r * outputs + o];
         }
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; ++r) {
+    }
+    const int64_t whole = begin + (end - begin) / P::width * P::width;
+    for (int64_t i = begin; i < whole; i += P::width) {
+        typename P::Operand weights[outputs];
+        EPAS_UNROLL for (int o = 0; o < outputs; ++o) {
+            weights[o] = P::operand(w + o * in + i);
+            if (fetches) __builtin_prefetch(w + (outputs + o) * in + i);
+        }
+        EPAS_UNROLL for (int r = 0; r < rows; ++r) {
             const typename P::Operand values = P::operand(x + r * in + i);
-#pragma clang loop unroll(full)
-            for (int o = 0; o < outputs; ++o) {
+            EPAS_UNROLL for (int o = 0; o < outputs; ++o) {
                 partial[r][o] = P::added(partial[r][o], values, weights[o]);
             }
         }
     }
-    if (whole < in) {
-        const size_t rest = (in - whole) * sizeof(Element);
+    if (whole < end) {
+        const size_t rest = (end - whole) * sizeof(Element);
         Element last[P::width] = {};
         typename P::Operand weights[outputs];
-        for (int o = 0; o < outputs; ++o) {
+        EPAS_UNROLL for (int o = 0; o < outputs; ++o) {
             memcpy(last, w + o * in + whole, rest);
             weights[o] = P::operand(last);
         }
-        for (int r = 0; r < rows; ++r) {
+        EPAS_UNROLL for (int r = 0; r < rows; ++r) {
             memcpy(last, x + r * in + whole, rest);
             const typename P::Operand values = P::operand(last);
-            for (int o = 0; o < outputs; ++o) {
+            EPAS_UNROLL for (int o = 0; o < outputs; ++o) {
                 partial[r][o] = P::added(partial[r][o], values, weights[o]);
             }
         }
     }
-    for (int r = 0; r < rows; ++r) {
+    if (end < in) {
+        EPAS_UNROLL for (int r = 0; r < rows; ++r) {
+            EPAS_UNROLL for (int o = 0; o < outputs; ++o) saved[r * outputs + o] = partial[r][o];
+        }
+        return;
+    }
+    EPAS_UNROLL for (int r = 0; r < rows; ++r) {
         float results[outputs];
         if constexpr (outputs == 4) {
             const FourFloats four =
@@ -112,31 +124,42 @@ static __attribute__((noinline)) void tile(
             static_assert(outputs == 1);
             results[0] = sum(partial[r][0]);
         }
-        addBias<Element, outputs>(call, row + r, output, results);
+        finish<Element, outputs>(call, row + r, output, results);
     }
 }
 
-/// Tiles of up to `rows` rows for all rows, as equal as can be.
 template <class Element, int rows, int outputs>
 EPAS_INLINE void rowTile(
-    const LinearCall<Element> &call, int64_t row, int64_t count, int64_t output
+    const LinearCall<Element> &call, bool isFirst, int64_t count, int64_t row, int64_t output,
+    int64_t begin, int64_t end, Floats *saved
 ) {
     if constexpr (rows > 1) {
-        if (count < rows) return rowTile<Element, rows - 1, outputs>(call, row, count, output);
+        if (count < rows) {
+            return rowTile<Element, rows - 1, outputs>(
+                call, isFirst, count, row, output, begin, end, saved);
+        }
     }
-    tile<Element, rows, outputs>(call, row, output);
+    if (isFirst) {
+        tile<Element, rows, outputs, true>(call, row, output, begin, end, saved);
+    } else {
+        tile<Element, rows, outputs, false>(call, row, output, begin, end, saved);
+    }
 }
 
+/// All rows of some outputs, in tiles as equal as can be.
 template <class Element, int outputs>
 EPAS_INLINE void column(
-    const LinearCall<Element> &call, int64_t firstRow, int64_t lastRow, int64_t output
+    const LinearCall<Element> &call, int64_t firstRow, int64_t lastRow, int64_t output,
+    int64_t begin, int64_t end, Floats *saved
 ) {
     const int64_t tiles = (lastRow - firstRow + EPAS_ROWS - 1) / EPAS_ROWS;
     for (int64_t i = 0, row = firstRow; i < tiles; ++i) {
         const int64_t left = lastRow - row;
         const int64_t count = (left + tiles - i - 1) / (tiles - i);
-        rowTile<Element, EPAS_ROWS, outputs>(call, row, count, output);
+        rowTile<Element, EPAS_ROWS, outputs>(
+            call, i == 0, count, row, output, begin, end, saved);
         row += count;
+        if (saved) saved += count * outputs;
     }
 }
 
@@ -144,9 +167,23 @@ template <class Element> static void linear(
     const LinearCall<Element> &call, int64_t firstRow, int64_t lastRow, int64_t firstOutput,
     int64_t lastOutput
 ) {
-    int64_t output = firstOutput;
-    for (; output + 4 <= lastOutput; output += 4) {
-        column<Element, 4>(call, firstRow, lastRow, output);
+    // With more rows than one tile has, the features are taken in blocks of which a tile's share
+    // stays in the first cache and all rows' share in the second.
+    constexpr int64_t block = 4096 / sizeof(Element);
+    const int64_t rows = lastRow - firstRow;
+    const bool isBlocked = rows > EPAS_ROWS && call.in > block;
+    const std::unique_ptr<Floats[]> saved(
+        isBlocked ? new Floats[rows * (lastOutput - firstOutput)] : nullptr);
+    for (int64_t begin = 0; begin < call.in;) {
+        const int64_t end = isBlocked ? std::min(begin + block, call.in) : call.in;
+        Floats *place = saved.get();
+        int64_t output = firstOutput;
+        for (; output + 4 <= lastOutput; output += 4, place += isBlocked ? 4 * rows : 0) {
+            column<Element, 4>(call, firstRow, lastRow, output, begin, end, place);
+        }
+        for (; output < lastOutput; ++output, place += isBlocked ? rows : 0) {
+            column<Element, 1>(call, firstRow, lastRow, output, begin, end, place);
+        }
+        begin = end;
     }
-    for (; output < lastOutput; ++output) column<Element, 1>(call, firstRow, lastRow, output);
 }

@@ -13,7 +13,7 @@ EPAS_INLINE void loadValues(const Element *from, int64_t there, Floats (&values)
     if constexpr (vectors == 1) {
         values[0] = loadFirst(from, there);
     } else {
-        for (int v = 0; v < vectors; ++v) values[v] = load(from + v * lanes);
+        EPAS_UNROLL for (int v = 0; v < vectors; ++v) values[v] = load(from + v * lanes);
     }
 }
 
@@ -53,40 +53,37 @@ static __attribute__((noinline)) void mixTile(
     int64_t keyValueHead, int64_t h, int64_t firstRange, int64_t lastRange,
     float (*results)[4 * lanes]
 ) {
-    for (int q = 0; q < queries; ++q) {
-        for (int v = 0; v < vectors; ++v) store(results[q] + v * lanes, (Floats)0.0f);
+    EPAS_UNROLL for (int q = 0; q < queries; ++q) {
+        EPAS_UNROLL for (int v = 0; v < vectors; ++v) store(results[q] + v * lanes, (Floats)0.0f);
     }
     for (int64_t part = firstRange; part < lastRange; ++part) {
         const int64_t begin = part * range, end = (part + 1) * range;
         const int64_t common = std::max(begin, std::min(end, tile.shortest));
         Floats sums[queries][vectors];
-        for (int q = 0; q < queries; ++q) {
-            for (int v = 0; v < vectors; ++v) sums[q][v] = (Floats)0.0f;
+        EPAS_UNROLL for (int q = 0; q < queries; ++q) {
+            EPAS_UNROLL for (int v = 0; v < vectors; ++v) sums[q][v] = (Floats)0.0f;
         }
         forEachToken<Element, vectors>(
             call, blocks, keyValueHead, h, begin, common,
             [&](int64_t token, const Floats (&values)[vectors]) __attribute__((always_inline)) {
-#pragma clang loop unroll(full)
-                for (int q = 0; q < queries; ++q) {
+                EPAS_UNROLL for (int q = 0; q < queries; ++q) {
                     const Floats weight = (Floats)tile.probabilities[q][token];
-#pragma clang loop unroll(full)
-                    for (int v = 0; v < vectors; ++v) {
+                    EPAS_UNROLL for (int v = 0; v < vectors; ++v) {
                         sums[q][v] = multiplyAdd(weight, values[v], sums[q][v]);
                     }
                 }
             });
-#pragma clang loop unroll(full)
-        for (int q = 0; q < queries; ++q) {
+        EPAS_UNROLL for (int q = 0; q < queries; ++q) {
             if (tile.length[q] <= begin) continue;
             forEachToken<Element, vectors>(
                 call, blocks, keyValueHead, h, common, std::min(end, tile.length[q]),
                 [&](int64_t token, const Floats (&values)[vectors]) __attribute__((always_inline)) {
                     const Floats weight = (Floats)tile.probabilities[q][token];
-                    for (int v = 0; v < vectors; ++v) {
+                    EPAS_UNROLL for (int v = 0; v < vectors; ++v) {
                         sums[q][v] = multiplyAdd(weight, values[v], sums[q][v]);
                     }
                 });
-            for (int v = 0; v < vectors; ++v) {
+            EPAS_UNROLL for (int v = 0; v < vectors; ++v) {
                 float *to = results[q] + v * lanes;
                 store(to, load(to) + sums[q][v]);
             }

@@ -2,6 +2,9 @@
 
 #define EPAS_INLINE static inline __attribute__((always_inline))
 
+// Arrays of vectors stay in registers only where every index is known.
+#define EPAS_UNROLL _Pragma("clang loop unroll(full)")
+
 typedef float Floats __attribute__((ext_vector_type(16)));
 typedef uint32_t Words __attribute__((ext_vector_type(16)));
 typedef uint16_t Halves __attribute__((ext_vector_type(16)));

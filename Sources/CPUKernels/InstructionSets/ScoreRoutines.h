@@ -23,8 +23,8 @@ static __attribute__((noinline)) void scoreTile(
     int64_t there, float scale, float (*scores)[2 * lanes]
 ) {
     Floats sums[queries][vectors];
-    for (int q = 0; q < queries; ++q) {
-        for (int v = 0; v < vectors; ++v) sums[q][v] = (Floats)0.0f;
+    EPAS_UNROLL for (int q = 0; q < queries; ++q) {
+        EPAS_UNROLL for (int v = 0; v < vectors; ++v) sums[q][v] = (Floats)0.0f;
     }
     for (int64_t h = 0; h < head; ++h) {
         Floats key[vectors];
@@ -32,19 +32,17 @@ static __attribute__((noinline)) void scoreTile(
         if constexpr (vectors == 1) {
             key[0] = loadFirst(keys + h * tokens, there);
         } else {
-            for (int v = 0; v < vectors; ++v) key[v] = load(keys + h * tokens + v * lanes);
+            EPAS_UNROLL for (int v = 0; v < vectors; ++v) key[v] = load(keys + h * tokens + v * lanes);
         }
-#pragma clang loop unroll(full)
-        for (int q = 0; q < queries; ++q) {
+        EPAS_UNROLL for (int q = 0; q < queries; ++q) {
             const Floats number = (Floats)query[q * head + h];
-#pragma clang loop unroll(full)
-            for (int v = 0; v < vectors; ++v) {
+            EPAS_UNROLL for (int v = 0; v < vectors; ++v) {
                 sums[q][v] = multiplyAdd(number, key[v], sums[q][v]);
             }
         }
     }
-    for (int q = 0; q < queries; ++q) {
-        for (int v = 0; v < vectors; ++v) store(scores[q] + v * lanes, sums[q][v] * scale);
+    EPAS_UNROLL for (int q = 0; q < queries; ++q) {
+        EPAS_UNROLL for (int v = 0; v < vectors; ++v) store(scores[q] + v * lanes, sums[q][v] * scale);
     }
 }
 
