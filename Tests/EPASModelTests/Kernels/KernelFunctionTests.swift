@@ -1,11 +1,13 @@
+import BasicContainers
 import EPASArray
 import EPASGraph
 import EPASModel
 import EPASRuntime
 import EPASTesting
+import Foundation
 import Testing
 
-/// The kernels' functions for the CPU against their plain forms.
+/// The kernels' functions for the CPU, called by the plugin.
 @Suite struct KernelFunctionTests {
     let kernels: Set<String>
 
@@ -15,58 +17,174 @@ import Testing
 
     @Test(arguments: [ElementType.float32, .bfloat16])
     func `the functions compute what the plain forms do`(type: ElementType) throws {
-        try KernelComparison(type: type, kernels: kernels).run()
+        try KernelComparison(type: type, kernels: kernels).run(KernelComparison.all)
     }
-}
 
-/// Compares functions and plain forms over shapes that do not fit registers.
-struct KernelComparison {
-    let type: ElementType
-    let kernels: Set<String>
-
-    func run() throws {
-        var cases = KernelCases(seed: 3, type: type)
-        for (m, d) in [(1, 1), (3, 15), (2, 64), (5, 77)] { try check(cases.rmsNorm(m, d)) }
-        for (m, width, out) in [
-            (1, 1, 1), (1, 33, 7), (2, 32, 4), (5, 70, 9), (7, 64, 33), (13, 100, 18), (130, 17, 5),
-        ] {
-            try check(cases.linear(m, in: width, out: out, to: type))
-            try check(cases.linear(m, in: width, out: out, to: .float32, bias: true))
-            try check(cases.linear(m, in: width, out: out, to: type, residual: true))
-            try check(
-                cases.linear(m, in: width, out: out, to: .float32, bias: true, residual: true))
-            try check(cases.linear(m, in: width, out: out, to: type, bias: true, residual: true))
-        }
-        for (m, n, h) in [(1, 1, 2), (3, 2, 6), (2, 3, 64), (4, 1, 34)] {
-            try check(cases.rotary(m, heads: n, h))
-        }
-        for (m, f) in [(1, 1), (3, 17), (2, 64)] { try check(cases.swiGLU(m, f)) }
-        for kind in [CachePlane.key, .value] {
-            for (m, blocks, k, h, u) in [(1, 1, 1, 1, 1), (7, 3, 2, 5, 4), (40, 4, 3, 16, 32)] {
-                try check(cases.cacheWrite(m, kind: kind, blocks: blocks, heads: k, h, tokens: u))
+    /// A set that the processor lacks is not used in its place, but the best that it has.
+    @Test(arguments: ["avx512", "avx2", "plain"])
+    func `other instruction sets compute it, too`(set: String) async {
+        await #expect(processExitsWith: .success) { [set = set as String] in
+            setenv("EPAS_CPU_ISA", set, 1)
+            for type in [ElementType.float32, .bfloat16] {
+                try KernelComparison(type: type, kernels: TestClient.shared.kernels)
+                    .run(KernelComparison.few)
             }
         }
-        for (m, n, k, h, s, c, u) in [
-            (1, 1, 1, 1, 1, 1, 1), (9, 4, 2, 6, 3, 3, 4), (20, 6, 2, 64, 2, 3, 32),
-            (3, 5, 1, 80, 2, 2, 17), (2, 8, 8, 33, 1, 2, 40), (2, 2, 1, 16, 2, 40, 32),
-            (30, 9, 1, 50, 1, 23, 48),
+    }
+
+    /// A chain of all kernels but the cache's, on M rows of 24 numbers.
+    private func chain(_ rows: Int, type: ElementType, weights: [HostArray]) throws -> Executable {
+        let graph = Graph(kernels: kernels)
+        let x = graph.parameter("x", Shape(type, [rows, 24]))
+        let angles = ["cosine", "sine"].map {
+            graph.parameter($0, Shape(.float32, [rows, 3]))
+        }
+        let given = weights.map { graph.constant($0) }
+        let y = graph.apply(RMSNormKernel(epsilon: 1e-6), [x, given[0]])[0]
+        let z = graph.apply(LinearKernel(resultType: type), [y, given[1]])[0]
+        let r = graph.apply(RotaryKernel(), [z.reshaped([rows, 4, 6])] + angles)[0]
+            .reshaped([rows, 24])
+        let s = graph.apply(SwiGLUKernel(), [r, y])[0]
+        let result = graph.apply(
+            LinearKernel(resultType: .float32), [s, given[1], given[0]])
+        return try TestClient.shared.compile(graph.program(named: "chain", returning: result))
+    }
+
+    @Test(arguments: [ElementType.float32, .bfloat16])
+    func `a row's bits do not depend on its company`(type: ElementType) throws {
+        var random = RandomArrays(seed: 5)
+        let weights = [
+            random.array([24], as: .float32), random.array([24, 24], as: type),
+        ]
+        let (x, cosine, sine) = (
+            random.array([19, 24]), random.array([19, 3]), random.array([19, 3])
+        )
+        func run(_ rows: [Int]) throws -> [[UInt32]] {
+            func taken(_ array: HostArray, as type: ElementType) -> HostArray {
+                let width = array.shape.dimensions[1]
+                let all = array.doubles()
+                let values = rows.flatMap { all[$0 * width..<($0 + 1) * width] }
+                return HostArray(values, [rows.count, width]).converted(to: type)
+            }
+            let result = try chain(rows.count, type: type, weights: weights).run([
+                taken(x, as: type), taken(cosine, as: .float32), taken(sine, as: .float32),
+            ])[0].elements(as: Float.self).map(\.bitPattern)
+            return rows.indices.map { Array(result[$0 * 24..<($0 + 1) * 24]) }
+        }
+        let all = try run(Array(0..<19))
+        for rows in [
+            [0], [18], [7, 3], [5, 5, 18], [1, 2, 3, 4, 6, 8, 11], Array((0..<16).reversed()),
         ] {
-            let pair = cases.attention(
-                m, heads: n, keyValueHeads: k, h, sequences: s, columns: c, tokens: u)
-            try check(pair.probabilities)
-            try check(pair.mix)
+            #expect(try run(rows) == rows.map { all[$0] })
         }
     }
 
-    /// Both round the same numbers to the result's type, so that they may differ by one unit in the
-    /// last place; before that, in float32, sums of up to 1300 products of magnitude up to 4 in
-    /// another order, and an exponential of 3 units in the last place.
-    private func check(_ test: KernelCase) throws {
-        let expected = test.definedPart(try test.run())
-        let actual = test.definedPart(try test.run(kernels: kernels))
-        let isNarrow = actual.shape.elementType == .bfloat16
+    @Test func `prompt tokens are computed as if one came after the other`() throws {
+        // The tokens of a sequence at once and each for itself, the table padded differently.
+        var random = RandomArrays(seed: 6)
+        let (heads, keyValueHeads, head, tokens, count) = (4, 2, 20, 32, 70)
+        let pool = random.array([4, keyValueHeads, tokens * head], as: .bfloat16)
+        let query = random.array([count, heads, head], in: -2..<2, as: .bfloat16)
+        let queries = query.elements(as: BFloat16.self)
+        let blocks: [Int32] = [2, 0, 3]
+
+        func attend(_ rows: Range<Int>, columns: Int) throws -> [BFloat16] {
+            let graph = Graph(kernels: kernels)
+            let width = heads * head
+            let part = Array(queries[rows.lowerBound * width..<rows.upperBound * width])
+            let padding = [Int32](repeating: -1, count: columns - blocks.count)
+            let inputs = [
+                HostArray(part, [rows.count, heads, head]), pool,
+                HostArray(blocks + padding, [1, columns]),
+                HostArray([Int32](repeating: 0, count: rows.count), [rows.count]),
+                HostArray(rows.map { Int32($0) }, [rows.count]),
+            ]
+            let operands = inputs.enumerated().map {
+                graph.parameter("x\($0.offset)", $0.element.shape)
+            }
+            let probabilities = graph.apply(
+                AttentionProbabilitiesKernel(keyValueHeads: keyValueHeads), operands)
+            let mixed = graph.apply(
+                AttentionMixKernel(), probabilities + operands.dropFirst())
+            return try evaluate(mixed, inputs)[0].elements(as: BFloat16.self)
+        }
+        let whole = try attend(0..<count, columns: 3)
+        for row in [0, 31, 32, 69] {
+            let width = heads * head
+            #expect(
+                try attend(row..<row + 1, columns: row + 3)
+                    == Array(whole[row * width..<(row + 1) * width]))
+        }
+        #expect(try attend(11..<48, columns: 9) == Array(whole[11 * 80..<48 * 80]))
+    }
+
+    @Test func `the cache is written in place`() throws {
+        var cases = KernelCases(seed: 8, type: .bfloat16)
+        let test = cases.cacheWrite(5, kind: .key, blocks: 64, heads: 2, 8, tokens: 32)
+        let graph = Graph(kernels: kernels)
+        let operands = test.inputs.enumerated().map {
+            graph.parameter("x\($0.offset)", $0.element.shape)
+        }
+        // Two writes after each other, as for the tokens of two steps.
+        let once = graph.apply(test.kernel, operands)
+        let twice = graph.apply(test.kernel, once + operands.dropFirst())
+        let client = try TestClient.shared
+        let program = try client.compile(
+            graph.program(named: "write", returning: twice, donating: [0: 0]))
+        #expect(try program.memoryStatistics().temporary < test.inputs[0].shape.byteCount)
+        var pool = UniqueArray<DeviceBuffer>()
+        pool.append(try client.makeBuffer(test.inputs[0]))
+        let address = try pool[0].deviceAddress()
+        pool = try program.execute(donating: pool, inputs: Array(test.inputs.dropFirst()))
+        #expect(try pool[0].deviceAddress() == address)
         expectClose(
-            actual, expected, relative: isNarrow ? 0x1p-7 : 1e-5, absolute: 2e-5,
-            test.testDescription)
+            try pool[0].hostArray(), test.expected.converted(to: .bfloat16))
+    }
+
+    /// What a call with one replaced index says.
+    private func refusal(
+        _ test: KernelCase, operand: Int, index: Int, value: Int32
+    ) throws -> String {
+        var inputs = test.inputs
+        var indices = inputs[operand].elements(as: Int32.self)
+        indices[index] = value
+        inputs[operand] = HostArray(indices, inputs[operand].shape.dimensions)
+        let error = #expect(throws: PJRTError.self) {
+            try KernelCase.run(test.kernel, inputs, kernels: kernels)
+        }
+        return error?.message ?? ""
+    }
+
+    @Test(arguments: [
+        (operand: 3, index: 0, value: Int32(1), "a row's sequence is not in the table"),
+        (operand: 3, index: 0, value: -1, "a row's sequence is not in the table"),
+        (operand: 4, index: 0, value: 6, "a row's position is beyond the table"),
+        (operand: 2, index: 0, value: 4, "the table names a block that is not in the pool"),
+        (operand: 2, index: 0, value: -1, "the table names a block that is not in the pool"),
+    ])
+    func `attention refuses indices that lead nowhere`(
+        operand: Int, index: Int, value: Int32, text: String
+    ) throws {
+        var cases = KernelCases(seed: 9, type: .float32)
+        let pair = cases.attention(
+            3, heads: 2, keyValueHeads: 1, 4, sequences: 1, columns: 3, tokens: 2)
+        for test in [pair.probabilities, pair.mix] {
+            let message = try refusal(test, operand: operand, index: index, value: value)
+            #expect(message.contains("\(test.kernel.target): \(text)."))
+        }
+    }
+
+    @Test(arguments: [
+        (operand: 2, value: Int32(3), "a row's block is not in the pool"),
+        (operand: 3, value: 4, "a row's offset is outside its block"),
+        (operand: 3, value: -1, "a row's offset is outside its block"),
+    ])
+    func `the cache refuses places that do not exist`(
+        operand: Int, value: Int32, text: String
+    ) throws {
+        var cases = KernelCases(seed: 10, type: .float32)
+        let test = cases.cacheWrite(2, kind: .value, blocks: 3, heads: 1, 2, tokens: 4)
+        let message = try refusal(test, operand: operand, index: 1, value: value)
+        #expect(message.contains("epas.cache_write: \(text)."))
     }
 }
