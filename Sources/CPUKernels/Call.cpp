@@ -3,6 +3,8 @@
 #include <cstring>
 #include <new>
 
+#include "FloatingPointMode.h"
+
 namespace epas {
 
 bool Operand::is(ElementType type, std::initializer_list<int64_t> dimensions) const {
@@ -66,6 +68,7 @@ Error *answer(const Frame *frame, const char *target, void (*kernel)(const Call 
         return nullptr;
     }
     if (frame->stage != executionStage) return nullptr;
+    const FloatingPointMode mode;
     // Nothing may be thrown through the plugin.
     try {
         kernel(Call(*frame));

@@ -4,6 +4,8 @@
 #include <system_error>
 #include <thread>
 
+#include "FloatingPointMode.h"
+
 namespace epas {
 
 namespace {
@@ -74,6 +76,7 @@ void ThreadPool::work() {
 
 void ThreadPool::workUntilStopped(int index) {
     using Clock = std::chrono::steady_clock;
+    const FloatingPointMode mode;
     uint64_t seen = 0;
     auto last = Clock::now();
     for (unsigned turns = 1;; ++turns) {

@@ -10,6 +10,9 @@
 #include <chrono>
 #include <cstdio>
 #include <thread>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 #include "Kernel.h"
 
@@ -268,10 +271,37 @@ static void checkConcurrency(Random &random) {
     if (wrong > 0) fail(product, "differs when several threads call");
 }
 
+/// Numbers that are not normal are zero to every thread, however the caller's is set.
+static void checkSmallNumbers(Random &random) {
+    const ElementType type = ElementType::float32;
+    KernelCall product = makeLinear(random, type, type, 64, 512, 64, false, true);
+    for (int64_t i = 0; i < product.operands[0].count(); ++i) product.operands[0].set(i, 0);
+    for (int64_t i = 0; i < 64 * 64; ++i) product.operands[2].set(i, 1e-40f);
+    for (int threads : {1, 4}) {
+        epas_cpu_set_threads(threads);
+        for (unsigned flushes : {0, 0x8040}) {
+#if defined(__x86_64__)
+            const unsigned before = _mm_getcsr();
+            _mm_setcsr(0x1F80 | flushes);
+#endif
+            const std::string error = product.run();
+#if defined(__x86_64__)
+            if (_mm_getcsr() != (0x1F80 | flushes)) fail(product, "changes the caller's mode");
+            _mm_setcsr(before);
+#endif
+            if (!error.empty()) fail(product, error);
+            for (int64_t i = 0; i < 64 * 64; ++i) {
+                if (product.result.at(i) != 0) return fail(product, "keeps a subnormal number");
+            }
+        }
+    }
+}
+
 int main() {
     Random random{7};
     checkRefusals(random);
     checkConcurrency(random);
+    checkSmallNumbers(random);
     for (ElementType type : {ElementType::float32, ElementType::bfloat16}) {
         const bool isNarrow = type == ElementType::bfloat16;
         epas_cpu_set_threads(3);

@@ -17,12 +17,12 @@ EPAS_INLINE void loadValues(const Element *from, int64_t there, Floats (&values)
     }
 }
 
-/// Calls the body with each token's values, those of the token after the next block's distance
-/// being fetched meanwhile.
+/// Calls the body with the values of tokens `begin` to `end`; later ones, before `length`, are fetched
+/// meanwhile.
 template <class Element, int vectors, class Body>
 EPAS_INLINE void forEachToken(
     const AttentionCall<Element> &call, const int32_t *blocks, int64_t keyValueHead, int64_t h,
-    int64_t begin, int64_t end, const Body &body
+    int64_t begin, int64_t end, int64_t length, const Body &body
 ) {
     const int64_t head = call.head, tokens = call.tokens;
     const int64_t stride = tokens * head;
@@ -32,9 +32,10 @@ EPAS_INLINE void forEachToken(
         const Element *values =
             call.pool + (blocks[column] * call.keyValueHeads + keyValueHead) * stride
             + token % tokens * head + h;
-        const int64_t following = stop < end ? column + 1 : column;
+        const int64_t later = std::min(column + blocksAhead, (length - 1) / tokens);
         const Element *next =
-            call.pool + (blocks[following] * call.keyValueHeads + keyValueHead) * stride + h;
+            call.pool + (blocks[later] * call.keyValueHeads + keyValueHead) * stride
+            + token % tokens * head + h;
         for (; token < stop; ++token, values += head, next += head) {
             Floats numbers[vectors];
             loadValues<Element, vectors>(values, head - h, numbers);
@@ -64,7 +65,7 @@ static __attribute__((noinline)) void mixTile(
             EPAS_UNROLL for (int v = 0; v < vectors; ++v) sums[q][v] = (Floats)0.0f;
         }
         forEachToken<Element, vectors>(
-            call, blocks, keyValueHead, h, begin, common,
+            call, blocks, keyValueHead, h, begin, common, tile.shortest,
             [&](int64_t token, const Floats (&values)[vectors]) __attribute__((always_inline)) {
                 EPAS_UNROLL for (int q = 0; q < queries; ++q) {
                     const Floats weight = (Floats)tile.probabilities[q][token];
@@ -77,6 +78,7 @@ static __attribute__((noinline)) void mixTile(
             if (tile.length[q] <= begin) continue;
             forEachToken<Element, vectors>(
                 call, blocks, keyValueHead, h, common, std::min(end, tile.length[q]),
+                tile.length[q],
                 [&](int64_t token, const Floats (&values)[vectors]) __attribute__((always_inline)) {
                     const Floats weight = (Floats)tile.probabilities[q][token];
                     EPAS_UNROLL for (int v = 0; v < vectors; ++v) {

@@ -12,6 +12,10 @@ typedef float FourFloats __attribute__((ext_vector_type(4)));
 
 constexpr int64_t lanes = 16;
 
+/// How far ahead blocks of the cache, which lie anywhere in memory, are fetched: one of them takes
+/// less time to compute with than to come.
+constexpr int64_t blocksAhead = 2;
+
 // Passing vectors by value has no stable interface between functions of different instruction sets;
 // here everything is inlined.
 #pragma clang diagnostic ignored "-Wpsabi"

@@ -16,7 +16,7 @@ EPAS_INLINE Floats loadScores(const float *from, int64_t count) {
 /// - Parameters:
 ///   - keys: The first token's, [H, U].
 ///   - there: The tokens from there to the block's end; only less than 16 with one vector.
-///   - next: What is read next.
+///   - next: What is fetched meanwhile.
 template <class Element, int queries, int vectors>
 static __attribute__((noinline)) void scoreTile(
     const float *query, const Element *keys, const Element *next, int64_t head, int64_t tokens,
@@ -112,8 +112,8 @@ template <class Element> static void scores(
             const bool isWide = there >= 2 * lanes;
             step = std::min(std::min(end - token, there), isWide ? 2 * lanes : lanes);
             const Element *keys = blockAt(token) + token % tokens;
-            const Element *next = token + step < end
-                ? blockAt(token + step) + (token + step) % tokens : keys;
+            const int64_t later = token + blocksAhead * tokens;
+            const Element *next = later < length ? blockAt(later) + token % tokens : keys;
             for (int64_t q = 0; q < queries; q += EPAS_QUERIES) {
                 float results[EPAS_QUERIES][2 * lanes];
                 const int64_t count = std::min<int64_t>(queries - q, EPAS_QUERIES);
