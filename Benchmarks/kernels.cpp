@@ -99,7 +99,7 @@ static void product(Random &random, ElementType type, int64_t out, int64_t in) {
     }
 }
 
-/// Attention of one or more rows to the last of `length` tokens, as a layer makes it.
+/// Attention of the last rows of a sequence of `length` tokens, one layer after the other.
 static void attention(
     Random &random, ElementType type, int64_t rows, int64_t heads, int64_t keyValueHeads,
     int64_t head, int64_t length
@@ -109,7 +109,8 @@ static void attention(
     const int64_t bytes = length * keyValueHeads * head * byteCount(type);
     const int64_t layers = std::max<int64_t>((128 << 20) / bytes, 1);
     const Array query = random.array(type, {rows, heads, head});
-    const Array pool = random.array(type, {layers * columns, keyValueHeads, tokens * head});
+    const Array keys = random.array(type, {layers * columns, keyValueHeads, tokens * head});
+    const Array values = random.array(type, {layers * columns, keyValueHeads, tokens * head});
     const Array probabilities(ElementType::float32, {rows, heads, length});
     const Array mixed(type, {rows, heads * head});
     Array table(ElementType::int32, {1, columns}), sequence(ElementType::int32, {rows});
@@ -127,11 +128,12 @@ static void attention(
                 table.as<int32_t>()[i] = i * layers + layer;
             }
             time[0] += seconds([&] {
-                call("epas.attention_probabilities", {query, pool, table, sequence, position},
+                call("epas.attention_probabilities", {query, keys, table, sequence, position},
                     probabilities);
             });
             time[1] += seconds([&] {
-                call("epas.attention_mix", {probabilities, pool, table, sequence, position}, mixed);
+                call("epas.attention_mix", {probabilities, values, table, sequence, position},
+                    mixed);
             });
         }
         scores.all.push_back(time[0] / layers);

@@ -54,7 +54,8 @@ void ThreadPool::run(int64_t count, Function function, const void *body) {
     // the new work, or it is seen here.
     state.store((number(state.load(std::memory_order_relaxed)) + 1) * one | open);
     if (sleepers.load() > 0) {
-        std::lock_guard<std::mutex> lock(sleeping);
+        // Whoever holds this has not slept yet; whoever wakes up should not have to wait for it.
+        { std::lock_guard<std::mutex> lock(sleeping); }
         news.notify_all();
     }
     work();
