@@ -11,8 +11,9 @@ constexpr int64_t rowBlock = 128;
 template <class Element> void run(const LinearCall<Element> &linear, int64_t rows) {
     const int64_t rowBlocks = (rows + rowBlock - 1) / rowBlock;
     const int64_t cost = linear.in * std::min(rows, rowBlock);
-    // Pieces of a multiple of 16 outputs begin at a cache line of the result.
-    forEachRange(linear.out, cost, 16, [&](int64_t firstOutput, int64_t lastOutput) {
+    // With several rows, pieces so wide that threads hardly write to one cache line.
+    const int64_t multiple = rows > 4 ? 64 : 16;
+    forEachRange(linear.out, cost, multiple, [&](int64_t firstOutput, int64_t lastOutput) {
         for (int64_t block = 0; block < rowBlocks; ++block) {
             typedRoutines<Element>().linear(
                 linear, block * rowBlock, std::min((block + 1) * rowBlock, rows), firstOutput,

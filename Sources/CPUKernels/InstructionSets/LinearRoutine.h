@@ -78,6 +78,14 @@ static __attribute__((noinline)) void tile(
             partial[r][o] = begin == 0 ? (Floats)0.0f : saved[r * outputs + o];
         }
     }
+    if (end == in) {
+        // The results' memory was last written by another thread, for another product.
+        const int64_t size = call.isFloat ? sizeof(float) : sizeof(BFloat16);
+        EPAS_UNROLL for (int r = 0; r < rows; ++r) {
+            const int64_t place = ((row + r) * call.out + output) * size;
+            __builtin_prefetch(static_cast<const char *>(call.y) + place, 1);
+        }
+    }
     const int64_t whole = begin + (end - begin) / P::width * P::width;
     for (int64_t i = begin; i < whole; i += P::width) {
         typename P::Operand weights[outputs];
