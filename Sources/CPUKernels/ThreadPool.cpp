@@ -1,5 +1,6 @@
 #include "ThreadPool.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <thread>
@@ -48,8 +49,12 @@ void ThreadPool::run(int64_t count, Function function, const void *body) {
     }
     this->function = function;
     this->body = body;
-    this->count = count;
-    next.store(0, std::memory_order_relaxed);
+    partCount = static_cast<int>(
+        std::min<int64_t>(count, std::min(threads(), maximalParts)));
+    for (int i = 0; i < partCount; ++i) {
+        parts[i].next.store(count * i / partCount, std::memory_order_relaxed);
+        parts[i].end = count * (i + 1) / partCount;
+    }
     // Sequentially consistent together with `sleepers`: either a thread that is about to sleep sees
     // the new work, or it is seen here.
     state.store((number(state.load(std::memory_order_relaxed)) + 1) * one | open);
@@ -58,7 +63,7 @@ void ThreadPool::run(int64_t count, Function function, const void *body) {
         { std::lock_guard<std::mutex> lock(sleeping); }
         news.notify_all();
     }
-    work();
+    work(0);
     state.fetch_and(~open, std::memory_order_relaxed);
     // Threads that have not joined by now will not; those that have are at their last piece.
     for (int i = 0; busy(state.load(std::memory_order_acquire)) != 0; ++i) {
@@ -67,11 +72,14 @@ void ThreadPool::run(int64_t count, Function function, const void *body) {
     taken.store(false, std::memory_order_release);
 }
 
-void ThreadPool::work() {
-    for (;;) {
-        const int64_t index = next.fetch_add(1, std::memory_order_relaxed);
-        if (index >= count) return;
-        function(body, index);
+void ThreadPool::work(int index) {
+    for (int i = 0; i < partCount; ++i) {
+        Part &part = parts[(index + i) % partCount];
+        for (;;) {
+            const int64_t next = part.next.fetch_add(1, std::memory_order_relaxed);
+            if (next >= part.end) break;
+            function(body, next);
+        }
     }
 }
 
@@ -85,7 +93,7 @@ void ThreadPool::workUntilStopped(int index) {
         if ((now & open) != 0 && number(now) != seen && index < threads()) {
             if (!state.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel)) continue;
             seen = number(now);
-            work();
+            work(index);
             state.fetch_sub(1, std::memory_order_release);
             last = Clock::now();
             continue;

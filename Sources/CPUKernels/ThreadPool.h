@@ -13,6 +13,9 @@ namespace epas {
 /// so that calls never wait for each other, and no thread of the pool ever waits for another one.
 /// A thread that runs out of work looks for more for a short while before it sleeps, because the
 /// kernels of one token follow each other within microseconds.
+///
+/// Each thread begins with a part of the indices of its own, and then helps others with theirs: what
+/// it wrote for one kernel is in its cache for the next one.
 class ThreadPool {
 public:
     static ThreadPool &shared();
@@ -32,7 +35,7 @@ private:
     using Function = void (*)(const void *, int64_t);
 
     void run(int64_t count, Function function, const void *body);
-    void work();
+    void work(int index);
     void workUntilStopped(int index);
 
     // The number of the work, whether threads may still join it, and how many are at it.
@@ -46,8 +49,14 @@ private:
     // Written by the thread that took the pool, while no other one is at work.
     Function function = nullptr;
     const void *body = nullptr;
-    int64_t count = 0;
-    alignas(64) std::atomic<int64_t> next{0};
+    /// Indices of which a thread takes the next one until there is none before the end.
+    struct alignas(64) Part {
+        std::atomic<int64_t> next{0};
+        int64_t end = 0;
+    };
+    static constexpr int maximalParts = 64;
+    Part parts[maximalParts];
+    int partCount = 0;
 
     alignas(64) std::atomic<int> limit{1};
     std::mutex starting;
