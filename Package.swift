@@ -12,6 +12,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let collections = Target.Dependency.product(name: "BasicContainers", package: "swift-collections")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
@@ -73,7 +74,7 @@ let package = Package(
             "EPASInference",
             [
                 "EPASArray", "EPASCheckpoint", "EPASGraph", "EPASModel", "EPASRuntime",
-                "EPASTokenizer", collections,
+                "EPASTokenizer", collections, crypto, deque,
             ]),
         room("EPASTesting", ["EPASArray", "EPASGraph", "EPASRuntime", collections]),
         .executableTarget(
@@ -104,6 +105,12 @@ let package = Package(
             [
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph", "EPASModel",
                 "EPASRuntime", "EPASTesting", collections,
+            ]),
+        tests(
+            "EPASInference",
+            [
+                "EPASArray", "EPASModel", "EPASRuntime", "EPASTesting", "EPASTraining",
+                collections,
             ]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],

@@ -46,7 +46,7 @@ package struct AttentionProbabilitiesKernel: Kernel {
         let (query, pool, table) = (operands[0], operands[1], operands[2])
         let (sequence, position) = (operands[3], operands[4])
         let (rows, heads, head) = (query.dimensions[0], query.dimensions[1], query.dimensions[2])
-        let keys = CachePlane.key.gathered(pool, head: head, table: table, sequence: sequence)
+        let keys = CachePlane.Kind.key.gathered(pool, head: head, table: table, sequence: sequence)
         let length = keys.dimensions[1]
         // [M, K, G, H] · [M, T, K, H] → [M, K, G, T].
         let scores =

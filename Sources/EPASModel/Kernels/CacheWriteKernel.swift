@@ -9,9 +9,9 @@ package import EPASGraph
 /// int32: row m goes to token offset[m] of block block[m], and nowhere if that is negative. No two
 /// rows may go to one place. Result: the pool.
 package struct CacheWriteKernel: Kernel {
-    package let kind: CachePlane
+    package let kind: CachePlane.Kind
 
-    package init(kind: CachePlane) {
+    package init(kind: CachePlane.Kind) {
         self.kind = kind
     }
 
@@ -60,14 +60,8 @@ package struct CacheWriteKernel: Kernel {
     }
 }
 
-/// What a block of the key-value cache holds of its tokens, and in which order.
-package enum CachePlane: Sendable {
-    /// [K, H, U]: a head's numbers lie side by side for all tokens, so that scores of several
-    /// tokens are computed at once.
-    case key
-    /// [K, U, H]: a token's values lie side by side, so that they are added up at once.
-    case value
-
+// The order in which a block of the key-value cache holds its tokens.
+extension CachePlane.Kind {
     /// [blocks, K, U·H] → [blocks, U, K, H].
     func tokensFirst(_ pool: Tensor, head: Int) -> Tensor {
         let (blocks, heads) = (pool.dimensions[0], pool.dimensions[1])

@@ -129,7 +129,7 @@ struct KernelCases {
 
     /// Rows go to different places in random order, every third one nowhere.
     mutating func cacheWrite(
-        _ m: Int, kind: CachePlane, blocks: Int, heads k: Int, _ h: Int, tokens u: Int
+        _ m: Int, kind: CachePlane.Kind, blocks: Int, heads k: Int, _ h: Int, tokens u: Int
     ) -> KernelCase {
         let pool = random.array([blocks, k, u * h], as: type)
         let x = random.array([m, k, h], as: type)
@@ -225,7 +225,7 @@ struct KernelCases {
 
 /// Where a pool keeps number `i` of a token.
 private func cachePlace(
-    _ kind: CachePlane, _ block: Int, _ head: Int, _ token: Int, _ i: Int, _ k: Int, _ h: Int,
+    _ kind: CachePlane.Kind, _ block: Int, _ head: Int, _ token: Int, _ i: Int, _ k: Int, _ h: Int,
     _ u: Int
 ) -> Int {
     let inner =

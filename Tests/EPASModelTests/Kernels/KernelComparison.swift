@@ -51,7 +51,7 @@ struct KernelComparison {
         }
         for (m, n, h) in sizes.heads { try check(cases.rotary(m, heads: n, h)) }
         for (m, blocks, k, h, u) in sizes.caches {
-            for kind in [CachePlane.key, .value] {
+            for kind in [CachePlane.Kind.key, .value] {
                 try check(cases.cacheWrite(m, kind: kind, blocks: blocks, heads: k, h, tokens: u))
             }
         }

@@ -27,7 +27,7 @@ import Testing
             cases.linear(4, in: 5, out: 6, to: type, bias: true, residual: true),
             cases.rotary(3, heads: 2, 6), cases.swiGLU(2, 33),
         ]
-        for kind in [CachePlane.key, .value] {
+        for kind in [CachePlane.Kind.key, .value] {
             all.append(cases.cacheWrite(7, kind: kind, blocks: 3, heads: 2, 5, tokens: 4))
         }
         for (n, k) in [(4, 2), (3, 3), (5, 1)] {
