@@ -1,0 +1,25 @@
+import Foundation
+
+/// A parser that reads what strangers write.
+enum FuzzTarget: String, CaseIterable {
+    case safetensors
+    case tokenizerJSON = "tokenizer-json"
+    case tokenizerModel = "tokenizer-model"
+    case config
+    case runFile = "run-file"
+
+    /// Set once, before the first input; libFuzzer's callback carries no context.
+    nonisolated(unsafe) static var chosen = FuzzTarget.safetensors
+
+    /// Reads one input. A thrown error is an answer; a trap, a hang and a value that does not
+    /// survive being written are findings.
+    func run(_ bytes: UnsafeRawBufferPointer) {
+        switch self {
+        case .safetensors: readSafetensors(bytes)
+        case .tokenizerJSON: readTokenizerJSON(bytes)
+        case .tokenizerModel: readTokenizerModel(bytes)
+        case .config: readConfig(bytes)
+        case .runFile: readRunFile(bytes)
+        }
+    }
+}

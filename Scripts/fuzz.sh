@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Fuzzes the readers of files that strangers write, with libFuzzer, on an optimised build.
+#
+#   Scripts/fuzz.sh [--seconds N] [TARGET...]
+#
+# TARGET is safetensors, tokenizer-json, tokenizer-model, config or run-file; all of them, one
+# after another and N seconds each (60), if none is named. Inputs that were worth keeping stay in
+# .build/fuzz/corpora/TARGET and are begun with the next time; an input that ended the program is
+# saved in .build/fuzz/findings/TARGET. Exit code 1 says that there was one.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Scripts/common.sh
+source Scripts/common.sh
+
+all=(safetensors config run-file tokenizer-json tokenizer-model)
+seconds=60
+targets=()
+while (($# > 0)); do
+    case "$1" in
+        --seconds)
+            [[ "${2:-}" =~ ^[1-9][0-9]*$ ]] || fail "--seconds needs a whole number of at least 1."
+            seconds="$2"
+            shift
+            ;;
+        -*) fail "There is no option $1. Use --seconds N and names of targets." ;;
+        *)
+            [[ " ${all[*]} " == *" $1 "* ]] || fail "There is no target $1. Use ${all[*]}."
+            targets+=("$1")
+            ;;
+    esac
+    shift
+done
+((${#targets[@]} > 0)) || targets=("${all[@]}")
+
+# The instrumentation is asked of the compilers themselves: asked of `swift build`, the linker
+# would take libFuzzer's main function with it.
+runtime="$(clang -print-file-name=lib/linux/libclang_rt.fuzzer_no_main-x86_64.a)"
+[[ -f "$runtime" ]] || runtime="$(clang -print-resource-dir)/lib/linux/$(basename "$runtime")"
+[[ -f "$runtime" ]] || fail "clang has no libFuzzer. Use the clang of a Swift toolchain."
+build=(
+    swift build -c release --scratch-path .build/fuzz --product epas-fuzz
+    -Xswiftc -Xfrontend -Xswiftc -sanitize=fuzzer -Xcc -fsanitize=fuzzer-no-link
+    -Xlinker "$runtime" -Xlinker -lstdc++ -Xlinker -lm
+)
+say "Building"
+EPAS_FUZZ=1 "${build[@]}"
+program="$(EPAS_FUZZ=1 "${build[@]}" --show-bin-path)/epas-fuzz"
+
+folder="$PWD/.build/fuzz"
+rm -rf "$folder/seeds"
+mkdir -p "$folder/seeds"
+# Some targets write each input to a file; on a disk they would wait for it.
+memory=/dev/shm
+[[ -w "$memory" ]] || memory="$folder"
+TMPDIR="$(mktemp -d -p "$memory" epas-fuzz.XXXXXX)"
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+"$program" seeds Tests "$folder/seeds"
+
+findings=0
+for target in "${targets[@]}"; do
+    mkdir -p "$folder/corpora/$target" "$folder/findings/$target"
+    log="$folder/$target.log"
+    status=0
+    # -timeout is the hang: seconds for one input. -rss_limit_mb ends a program that takes more.
+    nice -n 19 "$program" "$target" -max_total_time="$seconds" -timeout=1 -rss_limit_mb=2048 \
+        -max_len=65536 -len_control=50 -print_final_stats=1 -use_value_profile=1 -reload=0 \
+        -dict="Fuzz/Dictionaries/$target.dict" -artifact_prefix="$folder/findings/$target/" \
+        "$folder/corpora/$target" "$folder/seeds/$target" >"$log" 2>&1 || status=$?
+    stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -n 1; }
+    say "$target: $(stat number_of_executed_units) inputs," \
+        "$(stat average_exec_per_sec) a second, peak memory $(stat peak_rss_mb) MB," \
+        "slowest input $(stat slowest_unit_time_sec) s"
+    if ((status != 0)); then
+        findings=1
+        echo "Found an input that ends or hangs the reader; the last lines of $log:" >&2
+        grep -aE 'Fatal error|ERROR|SUMMARY|Test unit written' "$log" | tail -n 5 >&2
+    fi
+done
+exit $findings
