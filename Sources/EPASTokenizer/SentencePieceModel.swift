@@ -46,7 +46,15 @@ struct SentencePieceModel: Sendable {
     /// Whether text goes through unchanged except that spaces become U+2581.
     var keepsText: Bool {
         !hasCharacterMap && !removesExtraWhitespace && escapesWhitespace
-            && !treatsWhitespaceAsSuffix && hasByteFallback
+            && !treatsWhitespaceAsSuffix && hasByteFallback && hasSpacePiece
+    }
+
+    /// Whether a space is a piece; as bytes it would be read back as U+2581.
+    private var hasSpacePiece: Bool {
+        let space = Array("\u{2581}".utf8)
+        return pieces.contains {
+            $0.bytes == space && ($0.kind == .normal || $0.kind == .userDefined)
+        }
     }
 
     /// The pieces that text is made of: all but the special ones and the bytes.
