@@ -57,24 +57,59 @@ export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 "$program" seeds Tests "$folder/seeds"
 
-findings=0
-for target in "${targets[@]}"; do
+# Swift's own report of a trap would keep libFuzzer from saving the input.
+export SWIFT_BACKTRACE=enable=no
+
+# Reports for one target: what one run, or the sum of several, has done.
+status=0
+fuzz() {
+    local target="$1" end=$((SECONDS + seconds)) log="$folder/$1.log" inputs=0 peak=0 left saved
     mkdir -p "$folder/corpora/$target" "$folder/findings/$target"
-    log="$folder/$target.log"
-    status=0
-    # -timeout is the hang: seconds for one input. -rss_limit_mb ends a program that takes more.
-    nice -n 19 "$program" "$target" -max_total_time="$seconds" -timeout=1 -rss_limit_mb=2048 \
-        -max_len=65536 -len_control=50 -print_final_stats=1 -use_value_profile=1 -reload=0 \
-        -dict="Fuzz/Dictionaries/$target.dict" -artifact_prefix="$folder/findings/$target/" \
-        "$folder/corpora/$target" "$folder/seeds/$target" >"$log" 2>&1 || status=$?
-    stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -n 1; }
-    say "$target: $(stat number_of_executed_units) inputs," \
-        "$(stat average_exec_per_sec) a second, peak memory $(stat peak_rss_mb) MB," \
-        "slowest input $(stat slowest_unit_time_sec) s"
-    if ((status != 0)); then
-        findings=1
-        echo "Found an input that ends or hangs the reader; the last lines of $log:" >&2
-        grep -aE 'Fatal error|ERROR|SUMMARY|Test unit written' "$log" | tail -n 5 >&2
+    : >"$log"
+    while ((left = end - SECONDS, left > 0)); do
+        # -timeout is the hang: seconds for one input.
+        if nice -n 19 "$program" "$target" -max_total_time="$left" -timeout=1 -rss_limit_mb=1024 \
+            -max_len=65536 -len_control=50 -print_final_stats=1 -use_value_profile=1 -reload=0 \
+            -dict="Fuzz/Dictionaries/$target.dict" \
+            -artifact_prefix="$folder/findings/$target/" \
+            "$folder/corpora/$target" "$folder/seeds/$target" >"$log.part" 2>&1
+        then
+            saved=""
+        else
+            saved="$(sed -n 's/.*Test unit written to //p' "$log.part" | tail -n 1)"
+        fi
+        cat "$log.part" >>"$log"
+        inputs=$((inputs + $(last_statistic number_of_executed_units "$log.part")))
+        peak=$(($(last_statistic peak_rss_mb "$log.part") > peak ?
+            $(last_statistic peak_rss_mb "$log.part") : peak))
+        [[ -n "$saved" ]] || continue
+        # The clock is the wall's: on a busy machine an innocent input may seem to hang.
+        if [[ "$saved" == *timeout-* ]] &&
+            "$program" "$target" -runs=3 -timeout=1 "$saved" >/dev/null 2>&1
+        then
+            rm "$saved"
+            continue
+        fi
+        status=1
+        echo "$target: this input ends or hangs the reader: $saved" >&2
+        grep -aE 'Fatal error|ERROR: ' "$log.part" | tail -n 2 >&2
+        break
+    done
+    rm -f "$log.part"
+    say "$target: $inputs inputs, peak memory $peak MB, $((seconds - left)) s"
+}
+
+# The number of a final statistic; a run that ended early counts its inputs in its last line.
+last_statistic() {
+    local number
+    number="$(sed -n "s/^stat::$1: *//p" "$2" | tail -n 1)"
+    if [[ -z "$number" && "$1" == number_of_executed_units ]]; then
+        number="$(grep -aoE '^#[0-9]+' "$2" | tail -n 1 | tr -d '#')"
     fi
+    echo "${number:-0}"
+}
+
+for target in "${targets[@]}"; do
+    fuzz "$target"
 done
-exit $findings
+exit $status
