@@ -112,6 +112,41 @@ struct ModelFolderTests {
             problems() == ["there is no model.safetensors and no model.safetensors.index.json"])
     }
 
+    @Test(
+        "the tokens that end a text",
+        arguments: [
+            (nil, [2, 3]), ("{}", [2, 3]), (#"{"eos_token_id": null}"#, [2, 3]),
+            (#"{"eos_token_id": 4}"#, [4]), (#"{"eos_token_id": [5, 4]}"#, [5, 4]),
+            (#"{"eos_token_id": [5, 10]}"#, [5]), (#"{"eos_token_id": []}"#, []),
+        ] as [(String?, [Int])])
+    func endOfSequence(generation: String?, expected: [Int]) throws {
+        try write(model, arrays(model))
+        try folder.write(
+            "config.json", HuggingFaceConfig(model, endOfSequence: [2, 3]).json)
+        if let generation { try folder.write("generation_config.json", generation) }
+        let opened = try ModelFolder(folder.url)
+        #expect(opened.endOfSequence == expected)
+        #expect(opened.description.endOfSequence == [2, 3])
+    }
+
+    @Test(
+        "settings of generation that cannot be read",
+        arguments: [
+            (
+                #"{"eos_token_id": "</s>"}"#,
+                #"eos_token_id "</s>" is not a token of the vocabulary"#
+            ),
+            (#"{"eos_token_id": [4, -1]}"#, "eos_token_id -1 is not a token of the vocabulary"),
+            ("[]", "it is not an object"), ("{", "not JSON: a key is expected (at byte 1)"),
+        ])
+    func badGenerationConfig(text: String, problem: String) throws {
+        try write(model, arrays(model))
+        try folder.write("generation_config.json", text)
+        let error = #expect(throws: CheckpointError.self) { try ModelFolder(folder.url) }
+        #expect(error?.file == folder("generation_config.json").path)
+        #expect(error?.problems == [problem])
+    }
+
     // MARK: Several files
 
     private let first = "model-00001-of-00002.safetensors"
