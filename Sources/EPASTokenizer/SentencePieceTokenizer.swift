@@ -27,7 +27,7 @@ package struct SentencePieceTokenizer: Tokenizer {
     private let parts: (processor: Processor, cutter: TextCutter)?
     private let checked: SentencePieceModel
     private let unknown: Int32
-    /// Finds the model's control symbols.
+    /// Finds the model's control symbols and its unknown token, as its tokenizer.json does.
     private let special: AddedTokenFinder
 
     /// Loads `tokenizer.model` from a folder, or the model file itself.
@@ -64,7 +64,9 @@ package struct SentencePieceTokenizer: Tokenizer {
             : nil
         self.checked = checked
         special = AddedTokenFinder(
-            checked.pieces.enumerated().filter { $0.element.kind == .control }.map { id, piece in
+            checked.pieces.enumerated().filter {
+                $0.element.kind == .control || $0.element.kind == .unknown
+            }.map { id, piece in
                 AddedToken(
                     id: Int32(id), content: piece.bytes, pattern: piece.bytes, isSpecial: true)
             })
