@@ -25,6 +25,8 @@ package struct SentencePieceTokenizer: Tokenizer {
     /// The model without dummy prefix, and where its text may be cut; `nil` where cutting would
     /// change the ids.
     private let parts: (processor: Processor, cutter: TextCutter)?
+    /// Remembers the words of texts that may be cut.
+    private let pool = WorkspacePool()
     private let checked: SentencePieceModel
     private let unknown: Int32
     /// Finds the model's control symbols and its unknown token, as its tokenizer.json does.
@@ -116,11 +118,20 @@ package struct SentencePieceTokenizer: Tokenizer {
         return text.withUTF8 { bytes in
             var ids: [Int32] = []
             ids.reserveCapacity(bytes.count / 3)
-            parts.cutter.forEachPart(of: bytes) { part in
-                switch part {
-                case .text(let range):
-                    ids += parts.processor.encode(UnsafeBufferPointer(rebasing: bytes[range]))
-                case .spaceSymbol: ids += parts.cutter.spaceSymbol
+            pool.withWorkspace { workspace in
+                parts.cutter.forEachPart(of: bytes) { part in
+                    switch part {
+                    case .text(let range):
+                        let word = UnsafeBufferPointer(rebasing: bytes[range])
+                        guard word.count <= WordCache.longestWord else {
+                            return ids += parts.processor.encode(word)
+                        }
+                        if workspace.cache.append(word, to: &ids) { return }
+                        let own = parts.processor.encode(word)
+                        workspace.cache.insert(word, own[...])
+                        ids += own
+                    case .spaceSymbol: ids += parts.cutter.spaceSymbol
+                    }
                 }
             }
             return ids
