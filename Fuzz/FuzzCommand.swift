@@ -1,9 +1,11 @@
-// The command that Scripts/fuzz.sh builds and runs: `epas-fuzz TARGET [libFuzzer options] CORPUS`
-// or `epas-fuzz seeds FIXTURES CORPORA`.
+// The command that Scripts/fuzz.sh builds and runs: `epas-fuzz TARGET [libFuzzer options] CORPUS`,
+// `epas-fuzz seeds FIXTURES CORPORA`, or `epas-fuzz judge FOLDER`, which prints of each file of a
+// folder whether it is a safetensors file, or why not.
 //
 // libFuzzer: <https://llvm.org/docs/LibFuzzer.html>, called by `LLVMFuzzerRunDriver` so that one
 // program has every target.
 
+import EPASCheckpoint
 import Foundation
 import Glibc
 
@@ -27,6 +29,9 @@ enum FuzzCommand {
                 stop("The seeds could not be written: \(error)")
             }
         }
+        if arguments.count == 3, arguments[1] == "judge" {
+            return judge(URL(filePath: arguments[2]))
+        }
         guard arguments.count > 1, let target = FuzzTarget(rawValue: arguments[1]) else {
             stop("Usage: epas-fuzz TARGET [OPTION...] CORPUS, TARGET one of \(names)")
         }
@@ -40,6 +45,18 @@ enum FuzzCommand {
                 FuzzTarget.chosen.run(UnsafeRawBufferPointer(start: start, count: count))
                 return 0
             })
+    }
+
+    private static func judge(_ folder: URL) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        for name in names.sorted() {
+            do throws(CheckpointError) {
+                let file = try SafetensorsFile(folder.appending(path: name))
+                print("\(name)\taccepted\t\(file.names.count)")
+            } catch {
+                print("\(name)\trefused\t\(error.problems.joined(separator: "; "))")
+            }
+        }
     }
 
     private static func stop(_ message: String) -> Never {
