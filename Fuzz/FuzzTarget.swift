@@ -5,6 +5,7 @@ enum FuzzTarget: String, CaseIterable {
     case safetensors
     case tokenizerJSON = "tokenizer-json"
     case tokenizerModel = "tokenizer-model"
+    case tokenizerPieces = "tokenizer-pieces"
     case config
     case runFile = "run-file"
 
@@ -18,6 +19,7 @@ enum FuzzTarget: String, CaseIterable {
         case .safetensors: readSafetensors(bytes)
         case .tokenizerJSON: readTokenizerJSON(bytes)
         case .tokenizerModel: readTokenizerModel(bytes)
+        case .tokenizerPieces: readPieces(bytes)
         case .config: readConfig(bytes)
         case .runFile: readRunFile(bytes)
         }

@@ -38,6 +38,13 @@ struct Seeds {
                 vocabularySize: size, on: [String(repeating: text, count: 20)])
             try add(tokenizer.model, "\(size)", to: .tokenizerModel, of: corpora)
         }
+        let pieces = ["ab", "bc", "abc", "\u{2581}a", "\u{2581}\u{2581}", "é", "日本"].map { text in
+            [0, UInt8(text.utf8.count), UInt8(text.utf8.count)] + Array(text.utf8)
+        }
+        for flags in 0..<4 as Range<UInt8> {
+            try add(
+                Data([flags] + pieces.joined()), "\(flags)", to: .tokenizerPieces, of: corpora)
+        }
         try writeTensors(to: corpora)
     }
 

@@ -255,6 +255,29 @@ struct RefusedTokenizerTests {
         }
     }
 
+    /// Found by fuzzing: the library loads them and then cannot encode some texts.
+    @Test(
+        "pieces that the library stumbles over",
+        arguments: [
+            (text: "W", kind: 3, problem: "piece 380, a control symbol, is a single character"),
+            (text: "日", kind: 3, problem: "piece 380, a control symbol, is a single character"),
+            (text: "value", kind: 3, problem: "piece 380 has the text of another one"),
+            (text: "<s>", kind: 1, problem: "piece 380 has the text of another one"),
+        ] as [(text: String, kind: UInt8, problem: String)])
+    func stumbling(text: String, kind: UInt8, problem: String) throws {
+        let tokenizer = try codeTokenizer.get()
+        let bytes = Array(text.utf8)
+        let piece = [0x0a, UInt8(bytes.count)] + bytes + [0x18, kind]
+        let error = #expect(throws: TokenizerError.self) {
+            try SentencePieceTokenizer(
+                model: tokenizer.model + [0x0a, UInt8(piece.count)] + piece, name: "x.model")
+        }
+        #expect(
+            error?.description
+                == "x.model cannot be used: \(problem). "
+                + "Give the tokenizer.model of a SentencePiece BPE tokenizer.")
+    }
+
     @Test(
         "models of other kinds are refused",
         arguments: [
