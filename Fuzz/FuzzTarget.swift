@@ -6,6 +6,7 @@ enum FuzzTarget: String, CaseIterable {
     case tokenizerJSON = "tokenizer-json"
     case tokenizerModel = "tokenizer-model"
     case tokenizerPieces = "tokenizer-pieces"
+    case tokenizerParts = "tokenizer-parts"
     case config
     case runFile = "run-file"
 
@@ -20,6 +21,7 @@ enum FuzzTarget: String, CaseIterable {
         case .tokenizerJSON: readTokenizerJSON(bytes)
         case .tokenizerModel: readTokenizerModel(bytes)
         case .tokenizerPieces: readPieces(bytes)
+        case .tokenizerParts: readParts(bytes)
         case .config: readConfig(bytes)
         case .runFile: readRunFile(bytes)
         }

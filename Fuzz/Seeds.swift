@@ -45,6 +45,16 @@ struct Seeds {
             try add(
                 Data([flags] + pieces.joined()), "\(flags)", to: .tokenizerPieces, of: corpora)
         }
+        let patterns = ["a+|b", "(?i:s)", "\\p{L}+", "[^\r\n]", "(a+)+b", "(?=x)|y*", "<|x|>", "é"]
+        for (number, pattern) in patterns.enumerated() {
+            let parts = (0..<32).map { [UInt8(4 * $0 + number), UInt8(pattern.utf8.count)] }
+                .flatMap { $0 + Array(pattern.utf8) }
+            try add(
+                Data([UInt8(number)] + parts), "\(number)", to: .tokenizerParts, of: corpora)
+            try add(
+                Data([UInt8(number)] + parts.prefix(40)), "\(number)-short", to: .tokenizerParts,
+                of: corpora)
+        }
         try writeTensors(to: corpora)
     }
 
