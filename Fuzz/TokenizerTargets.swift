@@ -7,7 +7,7 @@ extension FuzzTarget {
     private static let texts = [
         "", " ", "\u{0}", "Hello  world, it's 1234567!\r\n\tif x:\n    y", "</s><s><unk><|x|> a",
         "e\u{301}\u{FB01} Ａ日本語テキスト 안녕 \u{1F469}\u{200D}\u{1F4BB}", "▁ ▁Ġ\u{FFFD}<0x0A>",
-        String(repeating: "ab", count: 200),
+        String(repeating: "ab", count: 40), String(repeating: "a", count: 60),
     ]
 
     func readTokenizerJSON(_ bytes: UnsafeRawBufferPointer) {
