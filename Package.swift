@@ -116,3 +116,14 @@ let package = Package(
     ],
     cxxLanguageStandard: .cxx17
 )
+
+// Scripts/fuzz.sh builds this; it needs a sanitizer's runtime.
+if Context.environment["EPAS_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "epas-fuzz",
+            dependencies: [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASModel", "EPASTokenizer",
+            ],
+            path: "Fuzz", exclude: ["Dictionaries"], swiftSettings: settings))
+}

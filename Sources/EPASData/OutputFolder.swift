@@ -14,18 +14,20 @@ package final class OutputFolder: Sendable {
     package let url: URL
     let temporary: URL
     private let replaces: Bool
+    /// Holds the lock of the temporary folder; see ``StaleFolders``.
+    private let lock: Int32?
     private let state = Mutex(State.open)
 
+    /// Removes what preparations of the same place that were killed have left.
+    ///
     /// - Parameter replacing: Whether a data set that is already there is replaced.
     /// - Throws: ``DataError`` when the place is taken or cannot be written to.
     package init(at url: URL, replacing: Bool) throws {
         self.url = url.standardizedFileURL
         replaces = replacing
         let parent = self.url.deletingLastPathComponent()
-        temporary = parent.appending(
-            path:
-                ".\(self.url.lastPathComponent).partial-\(getpid())-\(UInt32.random(in: 0...(.max)))"
-        )
+        temporary = StaleFolders.temporary(for: self.url)
+        StaleFolders.clear(beside: self.url)
         try Self.check(self.url, replacing: replacing)
         do {
             try FileManager.default.createDirectory(
@@ -35,10 +37,12 @@ package final class OutputFolder: Sendable {
                 "The folder \(parent.path) cannot be written to",
                 remedy: "Choose another --output, or make it writable.")
         }
+        lock = StaleFolders.lock(temporary)
     }
 
     deinit {
         abandon()
+        if let lock { close(lock) }
     }
 
     /// Refuses a place that is taken by something that is not ours to replace.
@@ -89,7 +93,7 @@ package final class OutputFolder: Sendable {
         try whileOpen { state in
             try Self.check(url, replacing: replaces)
             Self.synchronize(temporary)
-            let old = temporary.appendingPathExtension("old")
+            let old = StaleFolders.old(of: temporary)
             let isTaken = FileManager.default.fileExists(atPath: url.path)
             if isTaken, rename(url.path, old.path) != 0 { throw failure(errno) }
             guard rename(temporary.path, url.path) == 0 else {

@@ -132,8 +132,11 @@ struct EvaluationOptions: ParsableArguments {
             dataset.vocabularySize <= model.vocabulary,
             "The data has \(dataset.vocabularySize) tokens, but the model knows \(model.vocabulary). Prepare the data with the model's tokenizer."
         )
-        return try dataset.validationBatches(
-            batch: batch, sequence: sequenceLength(for: model), limit: batches
+        let sequence = sequenceLength(for: model)
+        let inputs = try dataset.validationBatches(
+            batch: batch, sequence: sequence, limit: batches
         ).map(\.tokens)
+        note(sequence: sequence, beyond: model)
+        return inputs
     }
 }

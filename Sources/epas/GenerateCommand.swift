@@ -95,7 +95,8 @@ struct GenerateCommand: ParsableCommand {
         if !json.isOn { try write(prompt) }
         let added = try generator.continuation(
             of: tokens, limit: min(maxTokens, room), sampler: sampler,
-            stops: tokenizer.endOfSequence.map { [$0] } ?? []
+            stops: Set(
+                folder.endOfSequence.map(Int32.init) + [tokenizer.endOfSequence].compactMap(\.self))
         ) { token in
             guard !json.isOn else { return true }
             do {
