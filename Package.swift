@@ -74,12 +74,19 @@ let package = Package(
                 "EPASArray", "EPASCheckpoint", "EPASGraph", "EPASModel", "EPASRuntime",
                 "EPASTokenizer", collections,
             ]),
+        room(
+            "EPASEvaluation",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASJSON", "EPASModel",
+                "EPASRuntime", "EPASTokenizer", "EPASTraining", collections,
+            ]),
         room("EPASTesting", ["EPASArray", "EPASGraph", "EPASRuntime", collections]),
         .executableTarget(
             name: "epas",
             dependencies: [
-                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph",
-                "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime", "EPASTokenizer",
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASEvaluation",
+                "EPASGraph", "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime",
+                "EPASTokenizer",
                 "EPASTraining", arguments, collections,
             ],
             swiftSettings: settings),
@@ -103,6 +110,12 @@ let package = Package(
             [
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph", "EPASModel",
                 "EPASRuntime", "EPASTesting", collections,
+            ]),
+        tests(
+            "EPASEvaluation",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASModel",
+                "EPASRuntime", "EPASTesting", "EPASTokenizer", "EPASTraining", collections,
             ]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],
