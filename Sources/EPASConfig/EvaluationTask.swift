@@ -100,7 +100,8 @@ extension EvaluationTask {
             }
         let reader = try TaskReader(node, path: path, keys: Self.commonKeys + own, called: path)
         name = try reader.required("name")
-        data = URL(filePath: try reader.required("data"), relativeTo: folder).absoluteURL
+        let file = try reader.required("data")
+        data = file.hasPrefix("/") ? URL(filePath: file) : folder.appending(path: file)
         limit = try reader.positive("limit")
         switch kind {
         case "multiple_choice":

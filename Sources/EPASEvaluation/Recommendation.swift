@@ -93,7 +93,8 @@ package struct Recommendation: Hashable, Sendable, Codable {
             if let worst {
                 let words =
                     "\(worst.task.name) loses \(worst.task.words(forLoss: worst.loss))"
-                guard worst.loss <= most else {
+                // 0.50 - 0.49 is a little more than one point.
+                guard worst.loss <= most + 1e-9 else {
                     return (merits, "\(words) (at most \(decimal(most)))")
                 }
                 merits.append(

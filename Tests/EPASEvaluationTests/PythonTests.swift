@@ -49,10 +49,13 @@ struct PythonTests {
         #expect(Array((before + space).utf8) == Array(text.utf8))
     }
 
-    @Test("the last word", arguments: [
-        ("a b c", "a b", "c"), ("word", "", "word"), (" word", "", "word"), ("two  x", "two ", "x"),
-        ("x\ny", "", "x\ny"), ("ends ", "ends", ""),
-    ])
+    @Test(
+        "the last word",
+        arguments: [
+            ("a b c", "a b", "c"), ("word", "", "word"), (" word", "", "word"),
+            ("two  x", "two ", "x"),
+            ("x\ny", "", "x\ny"), ("ends ", "ends", ""),
+        ])
     func lastWord(_ text: String, before: String, last: String) {
         let split = text.splitAtLastSpace
         #expect(split.before == before)

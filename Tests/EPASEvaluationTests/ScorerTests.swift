@@ -1,6 +1,7 @@
 import EPASArray
 import EPASGraph
 import EPASModel
+import EPASRuntime
 import EPASTesting
 import Foundation
 import Testing
@@ -76,7 +77,8 @@ struct ScorerTests {
     @Test func progressCountsInputsOnce() throws {
         let model = try TinyModel()
         let requests = [
-            ScoringRequest(input: [1, 2], targets: [3]), ScoringRequest(input: [1, 2], targets: [4]),
+            ScoringRequest(input: [1, 2], targets: [3]),
+            ScoringRequest(input: [1, 2], targets: [4]),
             ScoringRequest(input: [1, 3], targets: [3, 4]),
         ]
         var seen: [[Int]] = []
@@ -102,8 +104,8 @@ struct ScorerTests {
         #expect(none == 4 * 9 + 1)
         // Without its query and key projections; equal scores are computed once as well.
         #expect(one == none - 3)
-        // What a second plan adds: its last layer but for the value projection, and the head.
-        #expect(try products(["none", "qk:1"]) == none + 6 - 1)
+        // What a second plan adds: its last layer but for value and scores, and the head.
+        #expect(try products(["none", "qk:1"]) == none + 6)
         #expect(try products(["none", "none"]) == none)
     }
 
@@ -111,16 +113,16 @@ struct ScorerTests {
     func parts() throws {
         let model = try ModelConfig(
             layers: 1, width: 2, heads: 1, keyValueHeads: 1, headDimension: 2, feedForward: 2,
-            vocabulary: 1 << 22, maximumSequence: 64)
+            vocabulary: 1 << 20, maximumSequence: 64)
         let graph = Graph()
         let results = ScoringProgram(
             model: model, plans: [.none], computeType: .float32, matrices: .float32
-        ).results(batch: 1, sequence: 16, targets: 10, graph: graph)
+        ).results(batch: 1, sequence: 16, targets: 40, graph: graph)
         let text = graph.program(named: "score", returning: results)
-        #expect(results.map(\.dimensions) == [[10], [10]])
-        #expect(text.contains("tensor<4x4194304xf32>"))
-        #expect(text.contains("tensor<2x4194304xf32>"))
-        #expect(!text.contains("tensor<10x4194304xf32>"))
+        #expect(results.map(\.dimensions) == [[40], [40]])
+        #expect(text.contains("tensor<16x1048576xf32>"))
+        #expect(text.contains("tensor<8x1048576xf32>"))
+        #expect(!text.contains("tensor<40x1048576xf32>"))
     }
 
     @Test("batches of few sizes hold every target once")
