@@ -32,8 +32,10 @@ package struct EvaluationTask: Sendable, Hashable {
         }
 
         package let choices: Choices
-        /// The field with the right choice: its index, from 0, or its text.
+        /// The field with the right choice: its index, from 0, its text, or its label.
         package let gold: String
+        /// The field with the list of the choices' labels; `nil` for none.
+        package let labels: String?
         /// What stands between the text and a choice.
         package let delimiter: String
     }
@@ -89,12 +91,12 @@ extension EvaluationTask {
     private static let commonKeys = ["name", "kind", "data", "text", "limit"]
 
     private init(_ node: YAMLNode, path: String, folder: URL) throws(ConfigError) {
-        let all = Self.commonKeys + ["choices", "gold", "delimiter", "target"]
+        let all = Self.commonKeys + ["choices", "gold", "labels", "delimiter", "target"]
         let kind = try TaskReader(node, path: path, keys: all, called: path)
             .choice("kind", among: Kind.names)
         let own: [String] =
             switch kind {
-            case "multiple_choice": ["choices", "gold", "delimiter"]
+            case "multiple_choice": ["choices", "gold", "labels", "delimiter"]
             case "last_word": ["target"]
             default: []
             }
@@ -110,7 +112,8 @@ extension EvaluationTask {
             self.kind = .multipleChoice(
                 MultipleChoice(
                     choices: try reader.choices("choices"),
-                    gold: try reader.field("gold", fallback: "gold"),
+                    gold: try reader.field("gold") ?? "gold",
+                    labels: try reader.field("labels"),
                     delimiter: try reader.text("delimiter") ?? " "))
         case "last_word":
             text = try reader.template("text") ?? Self.wholeText

@@ -46,6 +46,7 @@ struct TaskReader {
         case "text", "target": "a text that names fields as {{field}}"
         case "choices": "the name of a field with a list of texts, or a list of texts"
         case "gold": "the name of the field with the right choice's index or text"
+        case "labels": "the name of the field with the list of the choices' labels"
         case "delimiter": "the text between the question and a choice"
         case "limit": "a whole number of at least 1"
         default: fatalError("\(name) is not a task's key")
@@ -94,8 +95,8 @@ struct TaskReader {
         return template
     }
 
-    func field(_ name: String, fallback: String) throws(ConfigError) -> String {
-        guard let node = node(name) else { return fallback }
+    func field(_ name: String) throws(ConfigError) -> String? {
+        guard let node = node(name) else { return nil }
         guard let text = node.text, TextTemplate.isPath(text) else {
             throw unusable(name, node, "is not a field's name")
         }
@@ -106,7 +107,7 @@ struct TaskReader {
         _ name: String
     ) throws(ConfigError) -> EvaluationTask.MultipleChoice.Choices {
         guard let node = node(name), case .list(let elements) = node.content else {
-            return .field(try field(name, fallback: "choices"))
+            return .field(try field(name) ?? "choices")
         }
         var texts: [String] = []
         for element in elements {

@@ -19,7 +19,8 @@ struct Scorer {
         _ requests: [ScoringRequest], maximumLength: Int,
         parameters: borrowing UniqueArray<DeviceBuffer>, progress: (Int, Int) -> Void
     ) throws -> [[Score]] {
-        let batches = ScoringBatch.batches(of: requests, maximumLength: maximumLength)
+        let batches = ScoringBatch.batches(
+            of: requests, maximumLength: maximumLength, heads: program.model.heads)
         let total = batches.reduce(0) { $0 + $1.rows }
         var scores = program.plans.map { _ in [Score](repeating: Score(), count: requests.count) }
         var compiled: (sizes: ScoringBatch.Sizes, executable: Executable)?

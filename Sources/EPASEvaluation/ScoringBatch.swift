@@ -24,8 +24,9 @@ struct ScoringBatch {
     /// The request that each target belongs to, in order.
     let requestOfTarget: [Int]
 
-    /// Tokens in a batch, and rows.
+    /// Tokens in a batch, attention probabilities of a layer, and rows: bounds on memory.
     private static let tokenLimit = 4096
+    private static let probabilityLimit = 1 << 27
     private static let rowLimit = 64
     private static let shortest = 32
     private static let fewestTargets = 64
@@ -33,8 +34,12 @@ struct ScoringBatch {
     /// Arranges requests into batches, all those of one length in equal sizes, so that few programs
     /// are compiled. Requests with equal inputs share a row.
     ///
-    /// - Parameter maximumLength: Most tokens of an input.
-    static func batches(of requests: [ScoringRequest], maximumLength: Int) -> [ScoringBatch] {
+    /// - Parameters:
+    ///   - maximumLength: Most tokens of an input.
+    ///   - heads: Attention heads of a layer.
+    static func batches(
+        of requests: [ScoringRequest], maximumLength: Int, heads: Int
+    ) -> [ScoringBatch] {
         var users: [[Int32]: [Int]] = [:]
         var inputs: [[Int32]] = []
         for (index, request) in requests.enumerated() {
@@ -45,7 +50,11 @@ struct ScoringBatch {
             min(maximumLength, powerOfTwo(atLeast: max(shortest, $0.count)))
         }
         return groups.sorted { $0.key < $1.key }.flatMap { sequence, inputs -> [ScoringBatch] in
-            let most = max(1, min(rowLimit, tokenLimit / sequence))
+            let most = max(
+                1,
+                min(
+                    rowLimit, tokenLimit / sequence,
+                    probabilityLimit / heads / sequence / sequence))
             let batch = min(most, powerOfTwo(atLeast: inputs.count))
             let parts = stride(from: 0, to: inputs.count, by: batch).map {
                 Array(inputs[$0..<min(inputs.count, $0 + batch)])

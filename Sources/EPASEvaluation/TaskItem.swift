@@ -16,7 +16,7 @@ enum TaskItem {
             let choices = try record.choices(question.choices)
             self = .multipleChoice(
                 context: text, delimiter: question.delimiter, choices: choices,
-                gold: try record.gold(question.gold, among: choices))
+                gold: try record.gold(question, among: choices))
         case .lastWord(let target?):
             self = .continuation(context: text, target: try record.text(target))
         case .lastWord(nil):

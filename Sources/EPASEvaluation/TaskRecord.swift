@@ -135,19 +135,38 @@ struct TaskRecord {
     }
 
     /// The index of the right choice.
-    func gold(_ path: String, among choices: [String]) throws(EvaluationError) -> Int {
+    func gold(
+        _ question: EvaluationTask.MultipleChoice, among choices: [String]
+    ) throws(EvaluationError) -> Int {
+        let path = question.gold
         let value = try field(path)
-        if let index = value.integer {
-            guard choices.indices.contains(index) else {
+        let text = value.string ?? value.integer.map { "\($0)" }
+        if let labels = question.labels {
+            guard case .array(let elements) = try field(labels), elements.count == choices.count
+            else {
                 throw error(
-                    "the field \(path) is \(index), but there are \(choices.count) choices",
-                    remedy: "Use an index from 0 to \(choices.count - 1).")
+                    "the field \(labels) is not a list of \(choices.count) labels",
+                    remedy: "Write one label for each choice.")
+            }
+            let known = elements.map { $0.string ?? $0.integer.map { "\($0)" } }
+            guard let text, let index = known.firstIndex(of: text) else {
+                throw error(
+                    "the field \(path), \(value.quotation), is none of the labels",
+                    remedy: "Write the right choice's label.")
             }
             return index
         }
         if let text = value.string, let index = choices.firstIndex(of: text) { return index }
-        throw error(
-            "the field \(path), \(value.quotation), is neither an index nor one of the choices",
-            remedy: "Write the right choice's index, from 0, or its text.")
+        guard let index = value.integer ?? value.string.flatMap(Int.init) else {
+            throw error(
+                "the field \(path), \(value.quotation), is neither an index nor one of the choices",
+                remedy: "Write the right choice's index, from 0, or its text.")
+        }
+        guard choices.indices.contains(index) else {
+            throw error(
+                "the field \(path) is \(index), but there are \(choices.count) choices",
+                remedy: "Use an index from 0 to \(choices.count - 1).")
+        }
+        return index
     }
 }

@@ -33,6 +33,10 @@ struct TaskRun {
             targets.leastTokensPerSecond == nil || speed != nil,
             "--at-least-tokens-per-second needs measured speeds, which this command was not given. Leave it out."
         )
+        try requireInput(
+            targets.mostBelowFull == nil || plans.contains(.none),
+            "--at-most-below compares with no sharing. Add the length 0 to --share, such as qk:0,2,4."
+        )
         let outputFolder = output.map { URL(filePath: $0) }
         if let outputFolder {
             try FileManager.default.createDirectory(

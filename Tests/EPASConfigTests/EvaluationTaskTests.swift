@@ -19,6 +19,7 @@ struct EvaluationTaskTests {
                 text: "{{q}}"
                 choices: [" yes", "no"]
                 gold: answer.index
+                labels: answer.labels
                 delimiter: ""
                 limit: 10
               - {name: c, kind: last_word, data: sub/c.jsonl}
@@ -45,6 +46,8 @@ struct EvaluationTaskTests {
         #expect(a.delimiter == " ")
         #expect(b.choices == .texts([" yes", "no"]))
         #expect(b.gold == "answer.index")
+        #expect(a.labels == nil)
+        #expect(b.labels == "answer.labels")
         #expect(b.delimiter == "")
         #expect(tasks[2].kind == .lastWord(target: nil))
         #expect(tasks[3].kind == .lastWord(target: TextTemplate(" {{b}}")))
@@ -83,7 +86,7 @@ struct EvaluationTaskTests {
                 "tasks: [{name: a, kind: last_word, dat: x}]",
                 """
                 tasks[0].dat: unknown key (line 1). Did you mean data? Use one of choices, data, \
-                delimiter, gold, kind, limit, name, target, text.
+                delimiter, gold, kind, labels, limit, name, target, text.
                 """
             ),
             (

@@ -88,6 +88,12 @@ struct RequestEncoderTests {
             windows == expected.map { ScoringRequest(input: ids($0.0), targets: ids($0.1)) })
     }
 
+    @Test func windowsOfOneToken() throws {
+        let windows = try encoder(1).windows("ab", record: Self.record)
+        #expect(windows.map(\.input) == [ids("^"), ids("^"), ids("a")])
+        #expect(windows.map(\.targets) == [ids("^"), ids("a"), ids("b")])
+    }
+
     @Test(
         "what cannot be scored",
         arguments: [

@@ -133,7 +133,7 @@ struct ScorerTests {
                 input: [Int32](repeating: Int32(index), count: length),
                 targets: [Int32](repeating: 1, count: 1 + index % length))
         }
-        let batches = ScoringBatch.batches(of: requests, maximumLength: 90)
+        let batches = ScoringBatch.batches(of: requests, maximumLength: 90, heads: 2)
         #expect(Set(batches.map(\.sizes)).count == 3)
         #expect(Set(batches.map(\.sizes.sequence)) == [32, 64, 90])
         #expect(batches.reduce(0) { $0 + $1.rows } == 200)
@@ -147,6 +147,11 @@ struct ScorerTests {
             #expect(batch.sizes.batch * batch.sizes.sequence <= 4096)
             #expect(batch.requestOfTarget.count <= batch.sizes.targets)
         }
+        let long = ScoringRequest(input: [Int32](repeating: 1, count: 2000), targets: [1])
+        let few = ScoringBatch.batches(of: [long, long], maximumLength: 2048, heads: 64)
+        #expect(few.map(\.sizes.batch) == [1])
+        #expect(few.map(\.rows) == [1])
+        #expect(few.map(\.requestOfTarget) == [[0, 1]])
     }
 }
 

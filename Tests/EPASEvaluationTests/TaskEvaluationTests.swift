@@ -207,6 +207,39 @@ struct TaskEvaluationTests {
         }?.description
     }
 
+    @Test(
+        "how a record names its right choice",
+        arguments: [
+            (#"{"gold": 1}"#, nil, 1, nil), (#"{"gold": "1"}"#, nil, 1, nil),
+            (#"{"gold": "2"}"#, nil, 0, nil), (#"{"gold": "B"}"#, nil, nil, "neither an index"),
+            (#"{"gold": "B", "l": ["A", "B", "C"]}"#, "l", 1, nil),
+            (#"{"gold": 2, "l": [1, 2, 3]}"#, "l", 1, nil),
+            (#"{"gold": "D", "l": ["A", "B", "C"]}"#, "l", nil, "none of the labels"),
+            (#"{"gold": "A", "l": ["A", "B"]}"#, "l", nil, "not a list of 3 labels"),
+        ] as [(String, String?, Int?, String?)])
+    func gold(line: String, labels: String?, index: Int?, problem: String?) throws {
+        let yaml = """
+            tasks:
+              - name: a
+                kind: multiple_choice
+                data: x
+                text: "{{q}}"
+                labels: \(labels ?? "null")
+            """
+        let tasks = try EvaluationTask.list(yaml: yaml, folder: URL(filePath: "/"))
+        guard case .multipleChoice(let question) = tasks[0].kind else {
+            Issue.record("another kind")
+            return
+        }
+        let record = try RequestEncoderTests.record(line)
+        do throws(EvaluationError) {
+            #expect(try record.gold(question, among: ["2", "x", "y"]) == index)
+        } catch {
+            #expect(index == nil)
+            #expect(error.problem.contains(problem ?? "?"))
+        }
+    }
+
     @Test func filesThatCannotBeUsed() throws {
         let folder = try TemporaryFolder()
         #expect(

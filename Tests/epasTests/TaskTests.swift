@@ -164,7 +164,7 @@ struct TaskTests {
                     "evaluate", "runs/run", "--tasks", "tasks/tasks.yaml", "--share", "qk:1",
                     "--at-most-below", "1",
                 ],
-                "The recommendation: nothing was measured without sharing. Add the length 0, such as qk:0,2,4."
+                "--at-most-below compares with no sharing. Add the length 0 to --share, such as qk:0,2,4."
             ),
         ])
     func mistakes(status: Int32, arguments: [String], message: String) throws {
