@@ -153,11 +153,11 @@ def write_tasks(folder: pathlib.Path, items: int, draw: random.Random) -> list[s
             kind: multiple_choice
             data: choice.jsonl
             text: "Question: {{question}}\\nAnswer:"
-          - name: bare_choice
+          - name: next_line
             kind: multiple_choice
             data: choice.jsonl
             text: "{{question}}"
-            delimiter: ""
+            delimiter: "\\n"
           - name: last
             kind: last_word
             data: last.jsonl
@@ -192,8 +192,8 @@ def write_tasks(folder: pathlib.Path, items: int, draw: random.Random) -> list[s
         doc_to_text="Question: {{question}}\nAnswer:", **question,
     )  # fmt: skip
     define(
-        "bare_choice", "choice.jsonl", "multiple_choice", accuracies,
-        doc_to_text="{{question}}", target_delimiter="", **question,
+        "next_line", "choice.jsonl", "multiple_choice", accuracies,
+        doc_to_text="{{question}}", target_delimiter="\n", **question,
     )  # fmt: skip
     define(
         "last", "last.jsonl", "loglikelihood", ["perplexity", "acc"],
@@ -209,7 +209,7 @@ def write_tasks(folder: pathlib.Path, items: int, draw: random.Random) -> list[s
         ["word_perplexity", "byte_perplexity", "bits_per_byte"],
         doc_to_text="", doc_to_target="{{text}}",
     )  # fmt: skip
-    return ["choice", "bare_choice", "last", "target", "whole"]
+    return ["choice", "next_line", "last", "target", "whole"]
 
 
 class Epas:

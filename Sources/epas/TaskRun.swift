@@ -81,7 +81,8 @@ struct TaskRun {
         return try evaluation.run(
             parameters: parameters, compile: { try client.compile($0, cache: cache) }, speed: speed
         ) { done, total in
-            line.update("\(done)/\(total) texts scored at \(plans.count) region lengths")
+            let lengths = plans.count == 1 ? "1 region length" : "\(plans.count) region lengths"
+            line.update("\(done)/\(total) texts scored at \(lengths)")
         }
     }
 
@@ -91,7 +92,7 @@ struct TaskRun {
             try printLine("\(task.name): \(task.items) items")
             if task.truncatedRequests > 0 {
                 printError(
-                    "\(task.name): \(task.truncatedRequests) texts were longer than the model's input and lost their beginning."
+                    "\(task.name): texts that lost their beginning, as the model's longest input is shorter: \(task.truncatedRequests)"
                 )
             }
             try printTable(
@@ -151,9 +152,12 @@ struct TaskRun {
 extension Metric {
     /// For people: the value with its standard error.
     fileprivate var text: String {
-        let scale = name.isAccuracy ? 100.0 : 1
-        let decimals = name.isAccuracy ? 2 : 4
-        let error = standardError.map { " ± " + fixed(scale * $0, decimals) } ?? ""
-        return fixed(scale * value, decimals) + error + (name.isAccuracy ? " %" : "")
+        func shown(_ value: Double) -> String {
+            if name.isAccuracy { return fixed(100 * value, 2) }
+            // A model that knows nothing can find a text arbitrarily unlikely.
+            return value < 1e5 ? fixed(value, 4) : String(format: "%.4g", value)
+        }
+        let error = standardError.map { " ± " + shown($0) } ?? ""
+        return shown(value) + error + (name.isAccuracy ? " %" : "")
     }
 }

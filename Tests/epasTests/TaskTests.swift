@@ -115,7 +115,8 @@ struct TaskTests {
                 == true)
         #expect(
             result.errors.contains(
-                "last: 1 texts were longer than the model's input and lost their beginning.\n"))
+                "last: texts that lost their beginning, as the model's longest input is shorter: 1\n"
+            ))
     }
 
     @Test(
