@@ -76,12 +76,19 @@ let package = Package(
                 "EPASArray", "EPASCheckpoint", "EPASGraph", "EPASModel", "EPASRuntime",
                 "EPASTokenizer", collections, crypto, deque,
             ]),
+        room(
+            "EPASEvaluation",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASJSON", "EPASModel",
+                "EPASRuntime", "EPASTokenizer", "EPASTraining", collections,
+            ]),
         room("EPASTesting", ["EPASArray", "EPASGraph", "EPASRuntime", collections]),
         .executableTarget(
             name: "epas",
             dependencies: [
-                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph",
-                "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime", "EPASTokenizer",
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASEvaluation",
+                "EPASGraph", "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime",
+                "EPASTokenizer",
                 "EPASTraining", arguments, collections,
             ],
             swiftSettings: settings),
@@ -111,6 +118,12 @@ let package = Package(
             [
                 "EPASArray", "EPASModel", "EPASRuntime", "EPASTesting", "EPASTraining",
                 collections,
+            ]),
+        tests(
+            "EPASEvaluation",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASModel",
+                "EPASRuntime", "EPASTesting", "EPASTokenizer", "EPASTraining", collections,
             ]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],
