@@ -117,22 +117,23 @@ package final class Engine: Sendable {
         }
     }
 
-    /// Compiles the programs of a plan, so that its first request does not wait for them.
-    package func prepare(_ plan: SharingPlan) async throws {
-        try await withCheckedThrowingContinuation {
-            (continuation: CheckedContinuation<Void, any Error>) in
-            mail.withLock { mail in
-                mail.preparations.append(
-                    Preparation(plan: plan) { error in
-                        if let error {
-                            continuation.resume(throwing: error)
-                        } else {
-                            continuation.resume()
-                        }
-                    })
-            }
-            wake.signal()
+    /// Compiles the programs of a plan, so that its first request does not wait for them; returns
+    /// when that is done.
+    ///
+    /// - Throws: ``PJRTError`` if the compiler fails.
+    package func compile(_ plan: SharingPlan) throws {
+        let done = DispatchSemaphore(value: 0)
+        let failure = Mutex<(any Error)?>(nil)
+        mail.withLock { mail in
+            mail.preparations.append(
+                Preparation(plan: plan) { error in
+                    failure.withLock { $0 = error }
+                    done.signal()
+                })
         }
+        wake.signal()
+        done.wait()
+        if let error = failure.withLock({ $0 }) { throw error }
     }
 
     /// Refuses further requests and returns when those that were accepted are done.
