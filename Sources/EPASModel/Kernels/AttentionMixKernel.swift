@@ -46,8 +46,10 @@ package struct AttentionMixKernel: Kernel {
             (probabilities.dimensions[0], probabilities.dimensions[1], probabilities.dimensions[2])
         let keyValueHeads = pool.dimensions[1]
         let head = pool.dimensions[2] / (length / table.dimensions[1])
-        let values = CachePlane.Kind.value.gathered(pool, head: head, table: table, sequence: sequence)
-            .converted(to: .float32)
+        let values = CachePlane.Kind.value.gathered(
+            pool, head: head, table: table, sequence: sequence
+        )
+        .converted(to: .float32)
         let visible = visiblePositions(position, count: length)
         // What is not seen may hold anything, also what is not a number.
         let seen = select(
