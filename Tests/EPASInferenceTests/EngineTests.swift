@@ -59,7 +59,7 @@ import Testing
             GenerationRequest(
                 prompt: tiny.prompt(
                     [1, 2, 31, 32, 33, 64, 97, 120][index % 8], seed: UInt64(index)),
-                plan: plans[index * 5 % plans.count],
+                plan: plans[index / 2 * 5 % plans.count],
                 sampler: try Sampler(temperature: index % 3 == 0 ? 0 : 1, seed: UInt64(index)),
                 maximumTokens: 1 + index % 20, alternatives: 4,
                 promptAlternatives: index % 4 == 0 ? 1 : nil)
