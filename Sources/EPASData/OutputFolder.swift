@@ -15,34 +15,42 @@ package final class OutputFolder: Sendable {
     let temporary: URL
     private let replaces: Bool
     /// Holds the lock of the temporary folder; see ``StaleFolders``.
-    private let lock: Int32?
+    private let lock = Mutex<Int32?>(nil)
     private let state = Mutex(State.open)
 
     /// Removes what preparations of the same place that were killed have left.
     ///
-    /// - Parameter replacing: Whether a data set that is already there is replaced.
+    /// - Parameters:
+    ///   - replacing: Whether a data set that is already there is replaced.
+    ///   - opened: Called before the temporary folder appears, so that it can be abandoned from
+    ///     its first moment on.
     /// - Throws: ``DataError`` when the place is taken or cannot be written to.
-    package init(at url: URL, replacing: Bool) throws {
+    package init(
+        at url: URL, replacing: Bool, opened: (OutputFolder) -> Void = { _ in }
+    ) throws {
         self.url = url.standardizedFileURL
         replaces = replacing
         let parent = self.url.deletingLastPathComponent()
         temporary = StaleFolders.temporary(for: self.url)
         StaleFolders.clear(beside: self.url)
         try Self.check(self.url, replacing: replacing)
-        do {
-            try FileManager.default.createDirectory(
-                at: temporary, withIntermediateDirectories: true)
-        } catch {
-            throw DataError(
-                "The folder \(parent.path) cannot be written to",
-                remedy: "Choose another --output, or make it writable.")
+        opened(self)
+        try whileOpen { _ in
+            do {
+                try FileManager.default.createDirectory(
+                    at: temporary, withIntermediateDirectories: true)
+            } catch {
+                throw DataError(
+                    "The folder \(parent.path) cannot be written to",
+                    remedy: "Choose another --output, or make it writable.")
+            }
+            lock.withLock { $0 = StaleFolders.lock(temporary) }
         }
-        lock = StaleFolders.lock(temporary)
     }
 
     deinit {
         abandon()
-        if let lock { close(lock) }
+        if let lock = lock.withLock({ $0 }) { close(lock) }
     }
 
     /// Refuses a place that is taken by something that is not ours to replace.

@@ -89,7 +89,7 @@ import Testing
                     #expect(isEqual, "request \(index)")
                 }
             }
-            let statistics = engine.statistics
+            let statistics = try await engine.restingStatistics()
             #expect(statistics.finishedRequests == 48)
             #expect(statistics.usedBlocks == 0)
             if options.reusesPrefixes {
@@ -293,8 +293,8 @@ import Testing
         {
             try await Task.sleep(for: .milliseconds(2))
         }
-        #expect(engine.statistics.cancelledRequests > 0)
-        #expect(engine.statistics.usedBlocks == 0)
+        #expect(try await engine.restingStatistics().cancelledRequests > 0)
+        #expect(try await engine.restingStatistics().usedBlocks == 0)
         #expect(try await engine.output(request).tokens.count == 255)
         engine.shutDown()
         #expect(throws: EngineError.stopped) { _ = try engine.submit(request) }

@@ -95,6 +95,15 @@ struct Output: Hashable {
 }
 
 extension Engine {
+    /// The statistics once nothing runs or waits: they follow the last event within a round.
+    func restingStatistics() async throws -> EngineStatistics {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while statistics.running + statistics.waiting > 0, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        return statistics
+    }
+
     /// Runs a request to its end.
     func output(_ request: GenerationRequest) async throws -> Output {
         var output = Output()
