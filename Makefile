@@ -26,9 +26,10 @@ parity: build ## Compare with a PyTorch reference on random models (installs PyT
 	@Scripts/parity.sh $(ARGS)
 	@Scripts/parity.sh parity_tokenizers.py
 	@Scripts/parity.sh parity_huggingface.py
+	@Scripts/parity.sh parity_evaluation.py
 
 format: ## Format the Swift sources
-	swift format format --in-place --recursive Sources Tests Package.swift
+	swift format format --in-place --recursive Sources Tests Fuzz Package.swift
 
 lint: ## Check format, imports and house rules
 	@Scripts/lint.sh

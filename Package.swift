@@ -12,6 +12,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let collections = Target.Dependency.product(name: "BasicContainers", package: "swift-collections")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
@@ -61,6 +62,7 @@ let package = Package(
     targets: [
         .target(name: "COnig", linkerSettings: [.linkedLibrary("onig")]),
         .target(name: "CPJRT"),
+        .target(name: "CPUKernels"),
         .target(
             name: "CSentencePiece",
             linkerSettings: [
@@ -74,7 +76,7 @@ let package = Package(
         room("EPASTokenizer", ["COnig", "CSentencePiece", "EPASJSON", crypto]),
         room("EPASData", ["EPASArray", "EPASTokenizer", "CZstd", crypto]),
         room("EPASGraph", ["EPASArray"]),
-        room("EPASRuntime", ["EPASArray", "CPJRT", collections, crypto]),
+        room("EPASRuntime", ["EPASArray", "CPJRT", "CPUKernels", collections, crypto]),
         room("EPASModel", ["EPASArray", "EPASConfig", "EPASGraph"]),
         // Compiled into the module, so that the command is one file.
         room(
@@ -90,7 +92,13 @@ let package = Package(
             "EPASInference",
             [
                 "EPASArray", "EPASCheckpoint", "EPASGraph", "EPASModel", "EPASRuntime",
-                "EPASTokenizer", collections,
+                "EPASTokenizer", collections, crypto, deque,
+            ]),
+        room(
+            "EPASEvaluation",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASJSON", "EPASModel",
+                "EPASRuntime", "EPASTokenizer", "EPASTraining", collections,
             ]),
         room(
             "EPASServer",
@@ -103,9 +111,9 @@ let package = Package(
         .executableTarget(
             name: "epas",
             dependencies: [
-                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASGraph",
-                "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime", "EPASTokenizer",
-                "EPASTraining", arguments, collections,
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASEvaluation",
+                "EPASGraph", "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime",
+                "EPASServer", "EPASTokenizer", "EPASTraining", arguments, collections,
             ],
             swiftSettings: settings),
 
@@ -130,9 +138,32 @@ let package = Package(
                 "EPASRuntime", "EPASTesting", collections,
             ]),
         tests(
+            "EPASInference",
+            [
+                "EPASArray", "EPASModel", "EPASRuntime", "EPASTesting", "EPASTraining",
+                collections,
+            ]),
+        tests(
+            "EPASEvaluation",
+            [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASModel",
+                "EPASRuntime", "EPASTesting", "EPASTokenizer", "EPASTraining", collections,
+            ]),
+        tests(
             "EPASServer",
             ["EPASCheckpoint", "EPASInference", "EPASJSON", "EPASModel", "EPASTokenizer"]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],
     cxxLanguageStandard: .cxx17
 )
+
+// Scripts/fuzz.sh builds this; it needs a sanitizer's runtime.
+if Context.environment["EPAS_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "epas-fuzz",
+            dependencies: [
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASModel", "EPASTokenizer",
+            ],
+            path: "Fuzz", exclude: ["Dictionaries"], swiftSettings: settings))
+}

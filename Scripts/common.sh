@@ -80,8 +80,9 @@ make_workspace() {
     mktemp -d -p .deps || fail "No folder could be made in .deps. Check its disk and permissions."
 }
 
-# Installs what a requirements file names into .deps/FOLDER, unless it is there already. The
-# folder belongs to one version of Python, since wheels with compiled code do.
+# Installs what a requirements file names into .deps/FOLDER, unless it is there already; what
+# follows are options for pip. The folder belongs to one version of Python, since wheels with
+# compiled code do.
 install_python_folder() {
     local folder="$1" requirements="$2" workspace
     command -v python3 >/dev/null || install_packages python3
@@ -94,7 +95,7 @@ install_python_folder() {
     workspace="$(make_workspace)"
     say "Installing what $requirements names into .deps/$folder"
     if ! python3 -m pip install --quiet --disable-pip-version-check --no-compile \
-        --target "$workspace/new" --requirement "$requirements" >"$workspace/log" 2>&1
+        --target "$workspace/new" --requirement "$requirements" "${@:3}" >"$workspace/log" 2>&1
     then
         tail -n 10 "$workspace/log" >&2
         rm -rf "$workspace"

@@ -31,7 +31,7 @@ train() {
 # measure NAME CHECKPOINT: the loss and accuracy at every region length, as JSON lines.
 measure() {
     [[ -s "$folder/$1.jsonl" ]] || {
-        "$epas" evaluate "$2" --data "$folder/data" --sequence 256 --batch 8 --batches 200 \
+        "$epas" evaluate "$2" --data "$folder/data" --sequence 256 --batch 8 --batches 64 \
             --share qk:0,1,2,3,4,5,6 --json >"$folder/$1.jsonl.part"
         mv "$folder/$1.jsonl.part" "$folder/$1.jsonl"
     }

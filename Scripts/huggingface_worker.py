@@ -13,7 +13,7 @@ import traceback
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 MAJOR = int(transformers.__version__.split(".")[0])
 
@@ -115,11 +115,22 @@ def decode(
     }
 
 
+def tokenize(folder: str, texts: list) -> dict:
+    """Returns the ids of texts without tokens around them, and the texts of those ids."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ids = [tokenizer(text, add_special_tokens=False).input_ids for text in texts]
+    decoded = [
+        tokenizer.decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        for row in ids
+    ]
+    return {"ids": ids, "decoded": decoded}
+
+
 def main() -> None:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
-    commands = {"make": make, "logits": logits, "decode": decode}
+    commands = {"make": make, "logits": logits, "decode": decode, "tokenize": tokenize}
     for line in sys.stdin:
         request = json.loads(line)
         try:

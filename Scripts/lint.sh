@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-swift format lint --strict --recursive Sources Tests Package.swift
-Scripts/check-imports
+swift format lint --strict --recursive Sources Tests Fuzz Package.swift
+EPAS_FUZZ=1 Scripts/check-imports
 Scripts/check-house-rules

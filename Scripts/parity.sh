@@ -4,6 +4,7 @@
 #
 #   Scripts/parity.sh [--cases N] [--seed N] [--run FOLDER]
 #   Scripts/parity.sh parity_huggingface.py [--cases N] [--seed N]
+#   Scripts/parity.sh parity_evaluation.py [--items N] [--seed N]
 #   Scripts/parity.sh make_fixtures.py
 #   Scripts/parity.sh parity_tokenizers.py [--strings N] [--seed N] [--speed]
 #
@@ -28,4 +29,9 @@ install_python_folder "$folder" "$requirements"
 if [[ "$script" == parity_huggingface.py ]]; then
     install_python_folder python-4.46 Scripts/parity-4.46-requirements.txt
 fi
-PYTHONPATH="$PWD/.deps/$folder" PYTHONDONTWRITEBYTECODE=1 exec python3 "Scripts/$script" "$@"
+path="$PWD/.deps/$folder"
+if [[ "$script" == parity_evaluation.py ]]; then
+    install_python_folder python-lm-eval Scripts/lm-eval-requirements.txt --no-deps
+    path="$path:$PWD/.deps/python-lm-eval"
+fi
+PYTHONPATH="$path" PYTHONDONTWRITEBYTECODE=1 exec python3 "Scripts/$script" "$@"

@@ -9,10 +9,14 @@ several. Then:
 - the logits of `epas inspect` are those of transformers;
 - `epas export` gives a folder with the same tensors, byte for byte, whose logits are the same in
   both versions when it is loaded plainly;
-- loaded with its own code in both versions, at two region lengths: the logits are those of
-  `epas inspect` at that length, decoding with a cache those without, greedy generation takes the
-  tokens that `epas inspect` ranks first, beam search finds the same with a cache, and the cache
-  holds no keys for layers that share query and key and nothing for layers that share key and value.
+- loaded with its own code in both versions, at no, some and all of the region's lengths: the
+  logits are those of `epas inspect` at that length, decoding with a cache those without, greedy
+  generation takes the tokens that `epas inspect` ranks first, beam search finds the same with a
+  cache, and the cache holds no keys for layers that share query and key and nothing for layers that
+  share key and value.
+
+Before, folders with tokenizers of every kind are exported: what both versions load encodes and
+decodes random texts as `epas tokenize` does.
 
 No two logits may differ by more than 1e-4 in float32.
 """
@@ -23,6 +27,7 @@ import os
 import pathlib
 import queue
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,11 +37,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from random_text import FRAGMENTS, plain_text, random_text
+
 BOUND = 1e-4
 NEW_TOKENS = 6
 # Cases that run at the same time.
 LANES = 3
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent
+FIXTURES = PACKAGE / "Tests" / "EPASTokenizerTests" / "Fixtures"
 
 
 class Mismatch(Exception):
@@ -90,6 +98,15 @@ class Epas:
             "--program-cache", self.scratch / "programs", "--threads", 1,
         )  # fmt: skip
         return load_file(output)["logits"]
+
+
+    def tokenize(self, folder: pathlib.Path, values: list, *options: str) -> list:
+        command = [str(self.file), "tokenize", str(folder), *options]
+        lines = "".join(json.dumps(value) + "\n" for value in values)
+        done = subprocess.run(command, input=lines, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Mismatch(f"epas tokenize exits with {done.returncode}: {done.stderr}")
+        return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
 class Lane:
@@ -289,18 +306,67 @@ def random_case(
                 worker("logits", folder=exported, tokens=tokens, output=output)
                 plain = load_file(output)["logits"]
                 largest = max(largest, difference(f"logits in {name}", plain, reference))
-            # The whole length in one version, a shorter one in the other.
-            counts = [len(lengths) - 1, draw.randrange(len(lengths) - 1)]
-            draw.shuffle(counts)
-            for (name, worker), count in zip(sorted(workers.items()), counts):
-                error = check_decoding(
-                    epas, worker, exported, tokens, lengths[count], count, config, attention,
-                    output,
-                )  # fmt: skip
-                largest = max(largest, error)
+            # No layer, all that may, and some number between.
+            counts = {0, draw.randrange(len(lengths)), len(lengths) - 1}
+            for name, worker in sorted(workers.items()):
+                for count in sorted(counts):
+                    error = check_decoding(
+                        epas, worker, exported, tokens, lengths[count], count, config, attention,
+                        output,
+                    )  # fmt: skip
+                    largest = max(largest, error)
         except Mismatch as mismatch:
             raise Mismatch(f"{label}\n     {mismatch}") from mismatch
     return label, largest
+
+
+def tokenizer_folders(epas: Epas, scratch: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Folders with a tokenizer.json of every kind, and with one that `epas` has trained."""
+    folders = {}
+    for file in sorted(FIXTURES.glob("*.json")):
+        if file.name == "expected.json":
+            continue
+        folder = folders[file.stem] = scratch / file.stem
+        folder.mkdir()
+        shutil.copy(file, folder / "tokenizer.json")
+        # The class with which transformers 5 would make the tokenizer anew.
+        settings = {"tokenizer_class": "LlamaTokenizer", "legacy": False}
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    text = scratch / "text.txt"
+    text.write_text(plain_text(200_000), encoding="utf-8")
+    epas.run(
+        "data", "prepare", "--input", text, "--output", scratch / "data", "--vocabulary-size", 600,
+        "--validation-fraction", 0,
+    )  # fmt: skip
+    return folders | {"trained": scratch / "data" / "tokenizer"}
+
+
+def check_tokenizers(lane: Lane, scratch: pathlib.Path, draw: random.Random) -> int:
+    """Checks the tokenizers of exported folders; returns how many texts were compared."""
+    drawn = ["", *FRAGMENTS, *(random_text(draw) for _ in range(400))]
+    compared = 0
+    for kind, tokenizer in tokenizer_folders(lane.epas, scratch).items():
+        model, exported = scratch / f"{kind} model", scratch / f"{kind} exported"
+        config = random_config(draw, 0)
+        lane.workers["5.x"](
+            "make", folder=model, config=config, rotary=random_rotary(draw, "default"), seed=1,
+            dtype="float32", shard="1GB",
+        )  # fmt: skip
+        shutil.copytree(tokenizer, model, dirs_exist_ok=True)
+        lane.epas.run("export", model, "--output", exported, "--share", "qk:1")
+        # A SentencePiece model of ours keeps U+2581, which its tokenizer.json takes for a space.
+        texts = [text.replace("▁", "") for text in drawn] if kind == "trained" else drawn
+        ids = lane.epas.tokenize(exported, texts, "--special")
+        decoded = lane.epas.tokenize(exported, ids, "--decode")
+        for version, worker in lane.workers.items():
+            found = worker("tokenize", folder=exported, texts=texts)
+            for text, *rows in zip(texts, ids, found["ids"], decoded, found["decoded"]):
+                # SentencePiece reads the unknown token as " ⁇ ", its tokenizer.json as nothing.
+                is_unknown = kind == "trained" and 0 in rows[0]
+                if rows[0] != rows[1] or rows[2] != rows[3] and not is_unknown:
+                    raise Mismatch(f"tokenizer {kind} in {version} of {text!r}: {rows}")
+            compared += len(texts)
+    return compared
 
 
 def main() -> None:
@@ -324,6 +390,17 @@ def main() -> None:
             folder.mkdir()
             lanes.put(Lane(arguments.epas, folder))
 
+        lane = lanes.get()
+        folder = pathlib.Path(scratch, "tokenizers")
+        folder.mkdir()
+        try:
+            compared = check_tokenizers(lane, folder, random.Random(seed))
+            print(f"tokenizers of exported folders: {compared} texts, the same ids", flush=True)
+        except Mismatch as mismatch:
+            failed += 1
+            print(f"FAILED          {mismatch}", flush=True)
+        lanes.put(lane)
+
         def check(number: int) -> tuple[str, float | None]:
             lane = lanes.get()
             try:
@@ -343,7 +420,7 @@ def main() -> None:
                     print(f"passed {error:.1e}  {label}", flush=True)
         for _ in range(LANES):
             lanes.get().close()
-    passed = arguments.cases - failed
+    passed = arguments.cases + 1 - failed
     print(f"{passed} passed, {failed} failed, largest difference {largest:.1e}")
     sys.exit(1 if failed else 0)
 

@@ -27,15 +27,22 @@ package func checkTensors(
         ignoring: ignoring)
 }
 
+/// Tensors that an error names: all of any model's, but not all that a file can make up.
+private let namesLimit = 2048
+
 private func checkTensors(
     _ entries: [String: SafetensorsEntry], of source: String, expected: [String: Shape],
     converting: Bool, ignoring: (String) -> Bool
 ) throws(CheckpointError) {
     var problems: [String] = []
     let missing = expected.keys.filter { entries[$0] == nil }.sorted()
-    if !missing.isEmpty { problems.append("tensors are missing: \(listed(missing))") }
+    if !missing.isEmpty {
+        problems.append("tensors are missing: \(listed(missing, limit: namesLimit))")
+    }
     let unexpected = entries.keys.filter { expected[$0] == nil && !ignoring($0) }.sorted()
-    if !unexpected.isEmpty { problems.append("tensors are unexpected: \(listed(unexpected))") }
+    if !unexpected.isEmpty {
+        problems.append("tensors are unexpected: \(listed(unexpected, limit: namesLimit))")
+    }
     var others: [String] = []
     for (name, shape) in expected.sorted(by: { $0.key < $1.key }) {
         guard let entry = entries[name] else { continue }
@@ -49,8 +56,10 @@ private func checkTensors(
                 "\"\(shown(name))\" is \(entry.typeName)\(entry.dimensions) instead of \(wanted)")
         }
     }
-    problems += others.prefix(8)
-    if others.count > 8 { problems.append("\(others.count - 8) more tensors differ so") }
+    problems += others.prefix(namesLimit)
+    if others.count > namesLimit {
+        problems.append("\(others.count - namesLimit) more tensors differ so")
+    }
     guard problems.isEmpty else {
         throw CheckpointError(
             source, problems, remedy: "Use the weights that belong to this configuration.")

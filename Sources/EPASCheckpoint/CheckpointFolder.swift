@@ -9,6 +9,9 @@ package struct CheckpointFolder: Sendable {
     /// Its files, without the manifest, sorted.
     package let files: [String]
 
+    /// A file that may stand beside a checkpoint's own: what was measured of it later.
+    package static let evaluationName = "epas-evaluation.json"
+
     /// Whether a folder is meant to be a checkpoint: it has a manifest, or a checkpoint's name.
     static func isCheckpoint(_ url: URL) -> Bool {
         let manifest = url.appendingPathComponent(CheckpointManifest.fileName)
@@ -19,7 +22,7 @@ package struct CheckpointFolder: Sendable {
     /// Opens a checkpoint and reads all of it, comparing with its manifest.
     ///
     /// - Parameter needs: Whether a file has to be there and unchanged. Without it all have to,
-    ///   and no others may be there.
+    ///   and no others may be there but ``evaluationName``, also half replaced.
     /// - Throws: ``CheckpointError`` naming every file that is missing, unexpected or changed.
     package init(
         verifying url: URL, needs: ((String) -> Bool)? = nil
@@ -68,6 +71,7 @@ package struct CheckpointFolder: Sendable {
         for name in present.sorted()
         where needs == nil && manifest.entries[name] == nil
             && name != CheckpointManifest.fileName
+            && ![Self.evaluationName, ".\(Self.evaluationName).writing"].contains(name)
         {
             problems.append("\(shown(name)) is not in the manifest")
         }

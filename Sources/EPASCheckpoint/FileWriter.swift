@@ -65,7 +65,7 @@ func openRegularFile(_ path: String) throws(CheckpointError) -> (Int32, byteCoun
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
         close(descriptor)
-        throw CheckpointError(path, "it is not a regular file", remedy: "Name a file.")
+        throw CheckpointError(path, "it is not a regular file", remedy: "Put a file in its place.")
     }
     return (descriptor, Int(status.st_size))
 }

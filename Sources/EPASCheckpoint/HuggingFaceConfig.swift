@@ -102,7 +102,8 @@ extension HuggingFaceConfig {
             ? [] : reader.tokens("pad_token_id", vocabulary: vocabulary)
         if let sharing, sharing.maximumLayers >= layers {
             reader.problems.append(
-                "epas_max_sharing_layers is \(sharing.maximumLayers) of \(layers) layers")
+                "epas_max_sharing_layers is \(sharing.maximumLayers), but of \(layers) layers at most "
+                    + "\(layers - 1) can share")
         }
         do throws(ModelConfigError) {
             let model = try ModelConfig(

@@ -1,6 +1,6 @@
 import Glibc
 
-import struct Foundation.URL
+package import struct Foundation.URL
 
 /// A file mapped into memory, read-only.
 ///
@@ -40,6 +40,12 @@ final class MappedFile: @unchecked Sendable {
         guard let address = bytes.baseAddress else { return }
         munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)
     }
+}
+
+/// Whether there is an entry of that name, be it a link to nothing.
+package func isPresent(_ url: URL) -> Bool {
+    var status = stat()
+    return lstat(url.path, &status) == 0
 }
 
 extension CheckpointError {

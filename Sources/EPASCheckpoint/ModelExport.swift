@@ -150,7 +150,7 @@ package struct ModelExport: Sendable {
 
     /// The source's own sampling settings, or the special tokens alone.
     private func writeGenerationConfig(to draft: URL) throws {
-        let name = "generation_config.json"
+        let name = GenerationConfig.fileName
         if let own = try given(name) {
             return try write(Data(own.bytes), name, draft)
         }

@@ -9,6 +9,8 @@ package struct ModelFolder: Sendable {
     package let config: ModelConfig
     /// Everything that `config.json` says.
     package let description: HuggingFaceConfig
+    /// The tokens that end a text: those of `generation_config.json`, else of `config.json`.
+    package let endOfSequence: [Int]
     private let weights: ModelWeights
 
     /// Files of a checkpoint that only its run reads, and that may be deleted after it.
@@ -24,6 +26,9 @@ package struct ModelFolder: Sendable {
             _ = try CheckpointFolder(verifying: url) { !Self.unread.contains($0) }
         }
         description = try HuggingFaceConfig(in: url)
+        endOfSequence =
+            try GenerationConfig.endOfSequence(in: url, vocabulary: description.model.vocabulary)
+            ?? description.endOfSequence
         weights = try ModelWeights(url)
         let model = description.model
         config = model

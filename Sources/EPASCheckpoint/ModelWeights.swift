@@ -13,20 +13,28 @@ package struct ModelWeights: Sendable {
     package init(_ folder: URL) throws(CheckpointError) {
         self.folder = folder
         let single = folder.appendingPathComponent("model.safetensors")
-        if FileManager.default.fileExists(atPath: single.path) {
+        if isPresent(single) {
             let file = try SafetensorsFile(single)
             files = [file]
             places = file.entries.mapValues { _ in 0 }
             return
         }
         let index = folder.appendingPathComponent("model.safetensors.index.json")
-        guard FileManager.default.fileExists(atPath: index.path) else {
+        guard isPresent(index) else {
             throw CheckpointError(
                 folder.path, "there is no model.safetensors and no model.safetensors.index.json",
                 remedy: "Name a folder with a model's weights in safetensors files.")
         }
         let map = try Self.map(index)
         var files: [SafetensorsFile] = []
+        let absent = Set(map.values).sorted().filter {
+            !isPresent(folder.appendingPathComponent($0))
+        }
+        guard absent.isEmpty else {
+            throw CheckpointError(
+                index.path, "files that it names are missing: \(listed(absent))",
+                remedy: "Copy or download the folder again.")
+        }
         for name in Set(map.values).sorted() {
             files.append(try SafetensorsFile(folder.appendingPathComponent(name)))
         }

@@ -28,6 +28,11 @@ package final class SafetensorsFile: Sendable {
         }
         guard bytes.count >= 8 else { throw malformed("\(bytes.count) bytes are too few") }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        guard !bytes.starts(with: "version https://git-lfs".utf8) else {
+            throw CheckpointError(
+                url.path, "it is a pointer of Git LFS and not the file itself",
+                remedy: "Run `git lfs pull` in its folder, or download the file.")
+        }
         guard length >= 2, length <= SafetensorsHeader.lengthLimit else {
             throw malformed("a header of \(length) bytes is out of range")
         }

@@ -2,7 +2,8 @@
 //
 // Format: <https://github.com/huggingface/safetensors#format>. Accepts and refuses what version
 // 0.8.0 of the reference does, and refuses in addition, as the format's text asks: keys written
-// twice, and anything before the header's opening brace.
+// twice, and anything before the header's opening brace; and of empty tensors those that would be
+// too large without their zeros.
 
 import EPASArray
 import EPASJSON

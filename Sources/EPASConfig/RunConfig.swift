@@ -21,22 +21,9 @@ package struct RunConfig: Sendable, Hashable {
     package static func load(
         _ url: URL, overrides: [String] = []
     ) throws(ConfigError) -> RunConfig {
-        let name = url.lastPathComponent
-        let data: Data
-        do {
-            let file = try FileHandle(forReadingFrom: url)
-            defer { try? file.close() }
-            data = try file.read(upToCount: YAMLNode.byteLimit + 1) ?? Data()
-        } catch {
-            throw ConfigError(
-                name, "the run file \(url.path) cannot be read",
-                remedy: "Name a readable YAML file.")
-        }
-        guard data.count <= YAMLNode.byteLimit else { throw .tooLong(name) }
-        guard let yaml = String(validating: data, as: UTF8.self) else {
-            throw ConfigError(name, "the file is not UTF-8 text", remedy: "Save it as UTF-8.")
-        }
-        return try RunConfig(yaml: yaml, source: name, overrides: overrides)
+        let yaml = try YAMLNode.text(of: url, called: "run file")
+        return try RunConfig(
+            yaml: yaml, source: url.lastPathComponent, overrides: overrides)
     }
 
     /// Parses the text of a run file; see ``load(_:overrides:)``.

@@ -146,10 +146,10 @@ extension YAMLNode {
 }
 
 extension ConfigError {
-    static func tooLong(_ source: String) -> ConfigError {
+    static func tooLong(_ source: String, _ kind: String = "run file") -> ConfigError {
         ConfigError(
             source, "the text is longer than \(YAMLNode.byteLimit) bytes",
-            remedy: "Name a run file; the longest takes a few KiB.")
+            remedy: "Name a \(kind); the longest takes a few KiB.")
     }
 
     fileprivate static func indirection(_ source: String, _ place: String) -> ConfigError {
@@ -167,7 +167,7 @@ extension ConfigError {
     fileprivate static func tooDeep(_ source: String, _ place: String) -> ConfigError {
         ConfigError(
             source, "the nesting is deeper than any setting's\(place)",
-            remedy: "Compare with epas train --help-run-file.")
+            remedy: "Write it with fewer levels.")
     }
 
     /// Words for what the parser refused.

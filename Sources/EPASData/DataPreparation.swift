@@ -66,8 +66,7 @@ package struct DataPreparation: Sendable {
         }
         let pass = DocumentPass(self, files)
         // Before the long work, so that a place that cannot be written to is known at once.
-        let folder = try OutputFolder(at: output, replacing: replaces)
-        opened(folder)
+        let folder = try OutputFolder(at: output, replacing: replaces, opened: opened)
         do {
             return try write(pass, try makeTokenizer(pass, report), to: folder, report)
         } catch {

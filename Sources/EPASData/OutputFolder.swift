@@ -14,31 +14,43 @@ package final class OutputFolder: Sendable {
     package let url: URL
     let temporary: URL
     private let replaces: Bool
+    /// Holds the lock of the temporary folder; see ``StaleFolders``.
+    private let lock = Mutex<Int32?>(nil)
     private let state = Mutex(State.open)
 
-    /// - Parameter replacing: Whether a data set that is already there is replaced.
+    /// Removes what preparations of the same place that were killed have left.
+    ///
+    /// - Parameters:
+    ///   - replacing: Whether a data set that is already there is replaced.
+    ///   - opened: Called before the temporary folder appears, so that it can be abandoned from
+    ///     its first moment on.
     /// - Throws: ``DataError`` when the place is taken or cannot be written to.
-    package init(at url: URL, replacing: Bool) throws {
+    package init(
+        at url: URL, replacing: Bool, opened: (OutputFolder) -> Void = { _ in }
+    ) throws {
         self.url = url.standardizedFileURL
         replaces = replacing
         let parent = self.url.deletingLastPathComponent()
-        temporary = parent.appending(
-            path:
-                ".\(self.url.lastPathComponent).partial-\(getpid())-\(UInt32.random(in: 0...(.max)))"
-        )
+        temporary = StaleFolders.temporary(for: self.url)
+        StaleFolders.clear(beside: self.url)
         try Self.check(self.url, replacing: replacing)
-        do {
-            try FileManager.default.createDirectory(
-                at: temporary, withIntermediateDirectories: true)
-        } catch {
-            throw DataError(
-                "The folder \(parent.path) cannot be written to",
-                remedy: "Choose another --output, or make it writable.")
+        opened(self)
+        try whileOpen { _ in
+            do {
+                try FileManager.default.createDirectory(
+                    at: temporary, withIntermediateDirectories: true)
+            } catch {
+                throw DataError(
+                    "The folder \(parent.path) cannot be written to",
+                    remedy: "Choose another --output, or make it writable.")
+            }
+            lock.withLock { $0 = StaleFolders.lock(temporary) }
         }
     }
 
     deinit {
         abandon()
+        if let lock = lock.withLock({ $0 }) { close(lock) }
     }
 
     /// Refuses a place that is taken by something that is not ours to replace.
@@ -89,7 +101,7 @@ package final class OutputFolder: Sendable {
         try whileOpen { state in
             try Self.check(url, replacing: replaces)
             Self.synchronize(temporary)
-            let old = temporary.appendingPathExtension("old")
+            let old = StaleFolders.old(of: temporary)
             let isTaken = FileManager.default.fileExists(atPath: url.path)
             if isTaken, rename(url.path, old.path) != 0 { throw failure(errno) }
             guard rename(temporary.path, url.path) == 0 else {

@@ -1,3 +1,6 @@
+import EPASArray
+import EPASModel
+
 /// How much an engine does at once.
 package struct EngineOptions: Hashable, Sendable {
     /// Requests that run at once.
@@ -61,4 +64,42 @@ package struct EngineStatistics: Hashable, Sendable {
     package var decodeRows = 0
 
     package init() {}
+}
+
+extension EngineOptions {
+    /// The number of blocks in the cache.
+    ///
+    /// - Throws: ``EngineError`` for options that cannot work.
+    func blockCount(
+        _ model: ModelConfig, type: ElementType, longest: Int
+    ) throws(EngineError) -> Int {
+        func require(_ condition: Bool, _ sentence: @autoclosure () -> String) throws(EngineError) {
+            guard condition else { throw .invalid(sentence()) }
+        }
+        try require((1...1024).contains(slots), "The slots are \(slots). Use 1 to 1024.")
+        try require(queue >= 0, "The queue is \(queue). Use 0 or more.")
+        try require(
+            (1...4096).contains(promptChunk), "The prompt chunk is \(promptChunk). Use 1 to 4096.")
+        try require(
+            (2...1 << 24).contains(longest),
+            "The longest sequence is \(longest) tokens. Use 2 to \(1 << 24).")
+        // A request at full compute has the most planes.
+        let planes = 2 * model.layers
+        let whole = planes * longest.dividedRoundingUp(by: BlockPool.length)
+        let bytes = model.cacheBlockBytes(type)
+        guard let cacheBytes else { return max(whole, whole * slots / 2) }
+        let count = cacheBytes / bytes
+        try require(
+            count >= planes,
+            "The key-value cache has \(cacheBytes) bytes, but \(BlockPool.length) tokens take \(planes * bytes). Give it more."
+        )
+        return min(count, Int(Int32.max))
+    }
+}
+
+extension ModelConfig {
+    /// Bytes of one block of the cache.
+    func cacheBlockBytes(_ type: ElementType) -> Int {
+        keyValueHeads * BlockPool.length * headDimension * type.byteCount
+    }
 }

@@ -86,6 +86,11 @@ struct RotaryAngles {
     let cosine: Tensor
     let sine: Tensor
 
+    init(cosine: Tensor, sine: Tensor) {
+        self.cosine = cosine
+        self.sine = sine
+    }
+
     /// Angles for positions 0 to T-1. Computed in float64, because float32 loses half a thousandth
     /// of a turn at some thousands of tokens.
     ///

@@ -13,10 +13,10 @@ package struct Llama {
     /// The type in which activations and products' inputs are kept.
     package let computeType: ElementType
 
-    private let embedding: Tensor
-    private let layers: [DecoderLayer]
-    private let norm: RMSNorm
-    private let head: Linear
+    let embedding: Tensor
+    let layers: [DecoderLayer]
+    let norm: RMSNorm
+    let head: Linear
 
     /// Adds the model's parameters to a graph as arguments, in order.
     ///

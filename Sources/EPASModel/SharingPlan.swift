@@ -81,7 +81,7 @@ package struct SharingPlan: Hashable, Sendable {
         try self.init(kind, sharing: Set(layers - count..<layers), layers: layers)
     }
 
-    private init(unchecked kind: SharingKind, sources: [Int: Int]) {
+    init(unchecked kind: SharingKind, sources: [Int: Int]) {
         // Without a sharing layer the kind changes nothing, so there is one such plan.
         self.kind = sources.isEmpty ? .queryKey : kind
         self.sources = sources

@@ -1,4 +1,5 @@
 internal import CPJRT
+internal import CPUKernels
 internal import Foundation
 
 extension Client {
@@ -18,6 +19,8 @@ extension Client {
             Self.processor,
             // XLA divides loops by the number of threads when it compiles.
             "\(threads)",
+            // A program names the functions it calls, and lays out what it passes to them.
+            "kernels \(epas_cpu_kernels_version()): \(kernels.sorted())",
             environment["XLA_FLAGS"] ?? "",
             Self.driver,
         ]

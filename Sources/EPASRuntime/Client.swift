@@ -1,4 +1,5 @@
 internal import CPJRT
+internal import CPUKernels
 internal import Foundation
 internal import Synchronization
 
@@ -16,6 +17,10 @@ package final class Client: Sendable {
     package let platformVersion: String
     /// Threads that compute on the CPU.
     package let threads: Int
+    /// Names of the functions of ours that programs may call; see `Graph.kernels`.
+    ///
+    /// They work on a number of threads that is the process's: that of its newest CPU client.
+    package let kernels: Set<String>
     /// The C objects that this client, its buffers and its executables own.
     package let liveObjects = LiveObjects()
 
@@ -68,6 +73,9 @@ package final class Client: Sendable {
             devices = try UnsafeBufferPointer(
                 start: list.addressable_devices, count: list.num_addressable_devices
             ).map { try Device(handle: $0!, plugin: plugin) }
+
+            kernels = platformName == "cpu" ? try plugin.registerCPUKernels() : []
+            if !kernels.isEmpty { epas_cpu_set_threads(Int32(threads)) }
         } catch {
             Self.destroy(handle, plugin)
             throw error

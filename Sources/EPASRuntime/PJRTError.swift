@@ -23,7 +23,9 @@ package struct PJRTError: Error, Hashable, Sendable {
     package var remedy: String? {
         // An error that comes back later is wrapped, and then only its words tell.
         if code == .resourceExhausted || message.contains("Out of memory") {
-            return "Lower training.batch or training.sequence, or raise runtime.memory_fraction."
+            return
+                "Lower the batch or the sequence length: training.batch and training.sequence in a"
+                + " run file."
         }
         if code == .unimplemented { return "Use a plugin version that has \(function)." }
         return nil

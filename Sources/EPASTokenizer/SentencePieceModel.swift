@@ -46,7 +46,15 @@ struct SentencePieceModel: Sendable {
     /// Whether text goes through unchanged except that spaces become U+2581.
     var keepsText: Bool {
         !hasCharacterMap && !removesExtraWhitespace && escapesWhitespace
-            && !treatsWhitespaceAsSuffix && hasByteFallback
+            && !treatsWhitespaceAsSuffix && hasByteFallback && hasSpacePiece
+    }
+
+    /// Whether a space is a piece; as bytes it would be read back as U+2581.
+    private var hasSpacePiece: Bool {
+        let space = Array("\u{2581}".utf8)
+        return pieces.contains {
+            $0.bytes == space && ($0.kind == .normal || $0.kind == .userDefined)
+        }
     }
 
     /// The pieces that text is made of: all but the special ones and the bytes.
@@ -64,6 +72,7 @@ struct SentencePieceModel: Sendable {
         guard pieces.count(where: { $0.kind == .unknown }) == 1 else {
             return "it does not have exactly one unknown piece"
         }
+        var texts = ByteTable(capacity: pieces.count)
         for (id, piece) in pieces.enumerated() {
             guard !piece.bytes.isEmpty, !piece.bytes.contains(0) else {
                 return "piece \(id) is empty or contains NUL"
@@ -71,9 +80,21 @@ struct SentencePieceModel: Sendable {
             guard String(validating: piece.bytes, as: UTF8.self) != nil else {
                 return "piece \(id) is not UTF-8"
             }
+            // The library notices some of these only, and then stumbles over a text with the others.
+            guard texts.insert(piece.bytes) != nil else {
+                return "piece \(id) has the text of another one"
+            }
+            // Met in a text, it would be taken for the symbol, which the library then stumbles on.
+            guard piece.kind != .control || Self.characterCount(piece) > 1 else {
+                return "piece \(id), a control symbol, is a single character"
+            }
             guard piece.score.isFinite else { return "the score of piece \(id) is not finite" }
         }
         return nil
+    }
+
+    private static func characterCount(_ piece: Piece) -> Int {
+        piece.bytes.count { $0 & 0xC0 != 0x80 }
     }
 
     private mutating func read(_ message: ArraySlice<UInt8>) throws(ProtobufReader.Malformed) {

@@ -25,9 +25,11 @@ package struct SentencePieceTokenizer: Tokenizer {
     /// The model without dummy prefix, and where its text may be cut; `nil` where cutting would
     /// change the ids.
     private let parts: (processor: Processor, cutter: TextCutter)?
+    /// Remembers the words of texts that may be cut.
+    private let pool = WorkspacePool()
     private let checked: SentencePieceModel
     private let unknown: Int32
-    /// Finds the model's control symbols.
+    /// Finds the model's control symbols and its unknown token, as its tokenizer.json does.
     private let special: AddedTokenFinder
 
     /// Loads `tokenizer.model` from a folder, or the model file itself.
@@ -64,7 +66,9 @@ package struct SentencePieceTokenizer: Tokenizer {
             : nil
         self.checked = checked
         special = AddedTokenFinder(
-            checked.pieces.enumerated().filter { $0.element.kind == .control }.map { id, piece in
+            checked.pieces.enumerated().filter {
+                $0.element.kind == .control || $0.element.kind == .unknown
+            }.map { id, piece in
                 AddedToken(
                     id: Int32(id), content: piece.bytes, pattern: piece.bytes, isSpecial: true)
             })
@@ -114,11 +118,20 @@ package struct SentencePieceTokenizer: Tokenizer {
         return text.withUTF8 { bytes in
             var ids: [Int32] = []
             ids.reserveCapacity(bytes.count / 3)
-            parts.cutter.forEachPart(of: bytes) { part in
-                switch part {
-                case .text(let range):
-                    ids += parts.processor.encode(UnsafeBufferPointer(rebasing: bytes[range]))
-                case .spaceSymbol: ids += parts.cutter.spaceSymbol
+            pool.withWorkspace { workspace in
+                parts.cutter.forEachPart(of: bytes) { part in
+                    switch part {
+                    case .text(let range):
+                        let word = UnsafeBufferPointer(rebasing: bytes[range])
+                        guard word.count <= WordCache.longestWord else {
+                            return ids += parts.processor.encode(word)
+                        }
+                        if workspace.cache.append(word, to: &ids) { return }
+                        let own = parts.processor.encode(word)
+                        workspace.cache.insert(word, own[...])
+                        ids += own
+                    case .spaceSymbol: ids += parts.cutter.spaceSymbol
+                    }
                 }
             }
             return ids

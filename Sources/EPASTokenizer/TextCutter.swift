@@ -5,8 +5,8 @@
 // one side do not depend on the other. Two such places are looked for in the vocabulary:
 //   - on either side of a line feed, if no piece contains one;
 //   - between a character other than a space and a space, if no piece contains that pair.
-// Models trained here and LLaMA's have both. Cutting keeps memory small: SentencePiece needs some
-// sixty bytes for each byte of text that it is given at once.
+// Models trained here and LLaMA's have both. Parts are then words, whose ids are remembered; and
+// memory stays small, for SentencePiece needs some sixty bytes for each byte of text at once.
 //
 // U+2581 in the text gets its own part. SentencePiece writes spaces as that character, so it
 // would come back as a space; as three byte tokens it comes back as itself.
@@ -19,8 +19,6 @@ struct TextCutter: Sendable {
         case spaceSymbol
     }
 
-    /// Parts are at least this long, in bytes, where the text allows.
-    private static let usefulLength = 16 << 10
     /// Text without a place to cut is cut regardless beyond this, in bytes, for want of memory.
     private static let longestPart = 64 << 20
     /// U+2581 in UTF-8.
@@ -53,7 +51,7 @@ struct TextCutter: Sendable {
                 start = position
                 continue
             }
-            if position - start >= Self.usefulLength,
+            if position > start,
                 canCut(text, before: position)
                     || position - start >= Self.longestPart && text[position] & 0xc0 != 0x80
             {

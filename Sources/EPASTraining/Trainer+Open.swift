@@ -44,13 +44,16 @@ extension Trainer {
         if validation.isEmpty {
             report(.notice("The data has no validation split, so nothing is validated."))
         }
-        let source = try initialParameters(setup)
+        let base = try baseFolder(setup)
         return try Trainer(
             setup, folder: folder, identity: identity, resuming: start, training: training,
             validation: validation,
-            tokenizer: tokenizer,
-            client: client, cache: cache, initialParameter: source, interruption: interruption,
-            report: report)
+            tokenizer: tokenizer, inheritedEnds: base?.endOfSequence ?? [],
+            client: client, cache: cache,
+            initialParameter: { parameter in
+                try base?.parameter(parameter)
+                    ?? setup.model.initialValue(of: parameter, seed: config.training.seed)
+            }, interruption: interruption, report: report)
     }
 
     /// The checkpoint to continue from, or `nil` for a new run.
@@ -92,15 +95,9 @@ extension Trainer {
             limit: config.validation.batches)
     }
 
-    /// Where parameters start: at the folder `model.from`, or at random.
-    private static func initialParameters(
-        _ setup: RunSetup
-    ) throws -> (ParameterSpecification) throws -> HostArray {
-        if case .folder(let path) = setup.config.model.base {
-            return try ModelFolder(URL(filePath: path)).parameter
-        }
-        return { [setup] in
-            setup.model.initialValue(of: $0, seed: setup.config.training.seed)
-        }
+    /// The folder that `model.from` names, where parameters start.
+    private static func baseFolder(_ setup: RunSetup) throws -> ModelFolder? {
+        guard case .folder(let path) = setup.config.model.base else { return nil }
+        return try ModelFolder(URL(filePath: path))
     }
 }

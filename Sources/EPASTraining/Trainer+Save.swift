@@ -29,7 +29,9 @@ extension Trainer {
         var description = HuggingFaceConfig(setup.model, sharing: setup.schedule)
         description.elementType = .float32
         description.beginningOfSequence = tokenizer.beginningOfSequence.map(Int.init)
-        description.endOfSequence = tokenizer.endOfSequence.map { [Int($0)] } ?? []
+        let end = tokenizer.endOfSequence.map(Int.init)
+        description.endOfSequence =
+            [end].compactMap(\.self) + inheritedEnds.filter { $0 != end }
         let next = setup.schedule.plan(atStep: progress.step + 1)
         let url = try folder.checkpoints.save(
             step: progress.step, keep: setup.config.checkpoint.keep

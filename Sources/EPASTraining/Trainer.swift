@@ -21,6 +21,8 @@ package final class Trainer {
     let folder: RunFolder
     let identity: RunIdentity
     let tokenizer: any Tokenizer
+    /// Tokens that end a text for the model that the run began with, besides the tokenizer's own.
+    let inheritedEnds: [Int]
     /// What computes, as a checkpoint notes it.
     let machine: String
     let metrics: MetricsLog
@@ -44,6 +46,7 @@ package final class Trainer {
     init(
         _ setup: RunSetup, folder: RunFolder, identity: RunIdentity, resuming start: ResumePoint?,
         training: TokenDataset, validation: [TokenBatch], tokenizer: any Tokenizer,
+        inheritedEnds: [Int],
         client: Client, cache: ExecutableCache?,
         initialParameter: (ParameterSpecification) throws -> HostArray,
         interruption: @escaping () -> Int32?, report: @escaping (TrainingEvent) -> Void
@@ -52,6 +55,7 @@ package final class Trainer {
         self.folder = folder
         self.identity = identity
         self.tokenizer = tokenizer
+        self.inheritedEnds = inheritedEnds
         machine = SavedState.machine(client)
         self.report = report
         self.interruption = interruption

@@ -9,7 +9,7 @@ import Foundation
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure speed on random tokens.",
-        subcommands: [BenchmarkTrainCommand.self])
+        subcommands: [BenchmarkTrainCommand.self, BenchmarkDecodeCommand.self])
 }
 
 struct BenchmarkTrainCommand: ParsableCommand {

@@ -21,7 +21,7 @@ func openModel(_ path: String) throws -> ModelFolder {
     let checkpoints = RunFolder.checkpoints(of: url)
     guard !checkpoints.steps.isEmpty else {
         try requireInput(
-            FileManager.default.fileExists(atPath: url.appending(path: "config.json").path),
+            isPresent(url.appending(path: "config.json")),
             "\(path) holds neither a model (config.json) nor a run's checkpoints. Name a checkpoint or run folder."
         )
         return try ModelFolder(url)

@@ -2,28 +2,65 @@ import ArgumentParser
 import EPASArray
 import EPASCheckpoint
 import EPASData
+import EPASEvaluation
 import EPASModel
 import EPASRuntime
 import EPASTraining
 import Foundation
 
-/// `epas evaluate`: the loss of one checkpoint at several region lengths.
+/// `epas evaluate`: the quality of one checkpoint at several region lengths.
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measure loss and perplexity per region length on the validation split.")
+        abstract: "Measure loss, or figures of tasks, per region length.",
+        discussion: """
+            With --data: loss and perplexity on prepared data. With --tasks: multiple choice, last \
+            words and whole texts from JSON Lines files, scored as lm-evaluation-harness does; the \
+            table is kept in the checkpoint's folder as epas-evaluation.json.
+            """)
 
     @OptionGroup var source: CheckpointArgument
+
+    @Option(help: ArgumentHelp("A folder made by `epas data prepare`.", valueName: "folder"))
+    var data: String?
+
+    @Option(help: ArgumentHelp("A YAML file that lists tasks.", valueName: "file"))
+    var tasks: String?
+
     @OptionGroup var options: EvaluationOptions
+    @OptionGroup var targets: TargetOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "With --tasks: a folder for evaluation.json and evaluation.svg.", valueName: "folder"))
+    var output: String?
+
     @OptionGroup var sharing: ShareListOption
     @OptionGroup var json: JSONOption
     @OptionGroup var runtime: RuntimeOptions
 
+    func validate() throws {
+        try require(
+            (data == nil) != (tasks == nil),
+            "Give either --data, a folder of prepared data, or --tasks, a file of tasks.")
+        try require(
+            tasks != nil || targets.values.isEmpty && output == nil,
+            "--output and the targets of a recommendation need --tasks.")
+    }
+
     func run() throws {
         let folder = try source.open()
         let plans = try sharing.plans(layers: folder.config.layers)
+        if let tasks {
+            try TaskRun(
+                folder: folder, plans: plans, tasks: tasks, options: options,
+                targets: targets.values(for: folder.config), output: output, printsJSON: json.isOn
+            ).run { try runtime.open() }
+            return
+        }
         let (client, cache) = try runtime.open()
-        let results = try options.evaluate(folder, plans: plans, client: client, cache: cache)
+        let results = try options.evaluate(
+            folder, data: data ?? "", plans: plans, client: client, cache: cache)
         if json.isOn {
             for result in results { try printJSON(result) }
             return
@@ -38,6 +75,12 @@ struct EvaluateCommand: ParsableCommand {
                 ]
             })
     }
+}
+
+/// `--data` of the commands that cannot do without.
+struct DataOption: ParsableArguments {
+    @Option(help: ArgumentHelp("A folder made by `epas data prepare`.", valueName: "folder"))
+    var data: String
 }
 
 /// The loss of a checkpoint at one region length, as printed.
@@ -56,9 +99,6 @@ struct EvaluationRow: Encodable {
 
 /// What to measure on.
 struct EvaluationOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("A folder made by `epas data prepare`.", valueName: "folder"))
-    var data: String
-
     @Option(help: ArgumentHelp("The split to measure on: validation or train.", valueName: "name"))
     var split = "validation"
 
@@ -67,7 +107,9 @@ struct EvaluationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Tokens in a sequence. (default: the model's longest, at most 1024)",
+            """
+            Tokens in a sequence. (default: the model's longest, of prepared data at most 1024)
+            """,
             valueName: "tokens"))
     var sequence: Int?
 
@@ -89,11 +131,12 @@ struct EvaluationOptions: ParsableArguments {
     ///
     /// - Throws: If the data was tokenized for another vocabulary, or is too short.
     func evaluate(
-        _ folder: ModelFolder, plans: [SharingPlan], client: Client, cache: ExecutableCache
+        _ folder: ModelFolder, data: String, plans: [SharingPlan], client: Client,
+        cache: ExecutableCache
     ) throws -> [EvaluationRow] {
         let model = folder.config
         let sequence = sequenceLength(for: model)
-        let inputs = try batches(for: model)
+        let inputs = try batches(of: data, for: model)
         let parameters = try folder.upload(to: client, matrices: dtype.elementType)
         return try plans.map { plan in
             let evaluator = try Evaluator(
@@ -121,7 +164,7 @@ struct EvaluationOptions: ParsableArguments {
     /// The batches to measure on, int32 [batch, sequence + 1], at least one.
     ///
     /// - Throws: If the data was tokenized for another vocabulary, or is too short.
-    func batches(for model: ModelConfig) throws -> [HostArray] {
+    func batches(of data: String, for model: ModelConfig) throws -> [HostArray] {
         let url = try existingFolder(data)
         let dataset = try TokenDataset(url, split: Split(rawValue: split) ?? .validation)
         try requireInput(
@@ -132,8 +175,11 @@ struct EvaluationOptions: ParsableArguments {
             dataset.vocabularySize <= model.vocabulary,
             "The data has \(dataset.vocabularySize) tokens, but the model knows \(model.vocabulary). Prepare the data with the model's tokenizer."
         )
-        return try dataset.validationBatches(
-            batch: batch, sequence: sequenceLength(for: model), limit: batches
+        let sequence = sequenceLength(for: model)
+        let inputs = try dataset.validationBatches(
+            batch: batch, sequence: sequence, limit: batches
         ).map(\.tokens)
+        note(sequence: sequence, beyond: model)
+        return inputs
     }
 }

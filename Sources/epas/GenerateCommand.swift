@@ -86,37 +86,72 @@ struct GenerateCommand: ParsableCommand {
         )
 
         let (client, cache) = try runtime.open()
-        let generator = TextGenerator(
-            model, plan: plan,
-            parameters: try folder.upload(to: client, matrices: dtype.elementType), client: client,
-            computeType: dtype.elementType, matrices: dtype.elementType, cache: cache)
-        var printed = TextStream(tokenizer: tokenizer, after: tokens)
-        var failure: (any Error)?
+        var options = EngineOptions()
+        options.slots = 1
+        options.maximumSequence = tokens.count + min(maxTokens, room)
+        let engine = try Engine(
+            model, parameters: folder.upload(to: client, matrices: dtype.elementType),
+            client: client, computeType: dtype.elementType, options: options, cache: cache)
+        try engine.compile(plan)
+        let request = GenerationRequest(
+            prompt: tokens, plan: plan, sampler: try sampler, maximumTokens: min(maxTokens, room),
+            stopTokens: Set(
+                folder.endOfSequence.map(Int32.init) + [tokenizer.endOfSequence].compactMap(\.self)
+            ))
         if !json.isOn { try write(prompt) }
-        let added = try generator.continuation(
-            of: tokens, limit: min(maxTokens, room), sampler: sampler,
-            stops: tokenizer.endOfSequence.map { [$0] } ?? []
-        ) { token in
-            guard !json.isOn else { return true }
-            do {
-                try write(printed.append(token))
-                return true
-            } catch {
-                failure = error
-                return false
+        let prints = !json.isOn
+        let (added, summary) = try blocking {
+            var printed = TextStream(tokenizer: tokenizer, after: tokens)
+            var added: [Int32] = []
+            var summary: GenerationSummary?
+            for try await event in try engine.submit(request) {
+                switch event {
+                case .prompt: break
+                case .token(let token, _):
+                    added.append(token)
+                    if prints { try write(printed.append(token)) }
+                case .finished(let end): summary = end
+                }
             }
+            if prints { try write(printed.rest + "\n") }
+            return (added, summary)
         }
-        if let failure { throw failure }
+        let speed = summary.map(Speed.init)
         if json.isOn {
             try printJSON(
                 Result(
                     share: plan.text(layers: model.layers), promptTokens: tokens, tokens: added,
-                    text: tokenizer.decode(added)))
-        } else {
-            try write(printed.rest + "\n")
+                    text: tokenizer.decode(added),
+                    promptTokensPerSecond: speed?.promptTokensPerSecond,
+                    tokensPerSecond: speed?.tokensPerSecond))
+        } else if let speed, isatty(STDERR_FILENO) == 1 {
+            printError(speed.sentence)
         }
         if added.count == room, room < maxTokens {
             printError("Stopped at the model's longest sequence, \(model.maximumSequence) tokens.")
+        }
+    }
+
+    /// How fast a request went.
+    private struct Speed {
+        /// `nil` where nothing was left to compute.
+        let promptTokensPerSecond: Double?
+        /// `nil` with fewer than two tokens, between which there is no time.
+        let tokensPerSecond: Double?
+
+        init(_ summary: GenerationSummary) {
+            let prompt = Double(summary.promptTokens - summary.cachedTokens)
+            promptTokensPerSecond =
+                summary.promptSeconds > 0 ? prompt / summary.promptSeconds : nil
+            tokensPerSecond =
+                summary.newTokens > 1 && summary.decodeSeconds > 0
+                ? Double(summary.newTokens - 1) / summary.decodeSeconds : nil
+        }
+
+        var sentence: String {
+            func text(_ speed: Double?) -> String { speed.map { fixed($0, 1) } ?? "no" }
+            return "\(text(promptTokensPerSecond)) prompt tokens/s, "
+                + "\(text(tokensPerSecond)) new tokens/s"
         }
     }
 
@@ -128,5 +163,9 @@ struct GenerateCommand: ParsableCommand {
         let tokens: [Int32]
         /// Of the tokens added.
         let text: String
+        /// Until the first new token.
+        let promptTokensPerSecond: Double?
+        /// From the first new token on.
+        let tokensPerSecond: Double?
     }
 }

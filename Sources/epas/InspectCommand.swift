@@ -45,6 +45,7 @@ struct InspectCommand: ParsableCommand {
         let model = folder.config
         let plan = try sharing.plan(layers: model.layers)
         let rows = try Self.rows(tokens, vocabulary: model.vocabulary)
+        note(sequence: rows[0].count, beyond: model)
         let input = HostArray(rows.flatMap(\.self), [rows.count, rows[0].count])
 
         let (client, cache) = try runtime.open()

@@ -18,6 +18,7 @@ struct ProbeCommand: ParsableCommand {
             """)
 
     @OptionGroup var source: CheckpointArgument
+    @OptionGroup var data: DataOption
     @OptionGroup var options: EvaluationOptions
     @OptionGroup var runtime: RuntimeOptions
 
@@ -44,7 +45,7 @@ struct ProbeCommand: ParsableCommand {
     func run() throws {
         let folder = try source.open()
         let model = folder.config
-        let inputs = try options.batches(for: model)
+        let inputs = try options.batches(of: data.data, for: model)
         let (client, cache) = try runtime.open()
         let parameters = try folder.upload(to: client)
         let probe = Probe(

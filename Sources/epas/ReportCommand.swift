@@ -17,6 +17,7 @@ struct ReportCommand: ParsableCommand {
     @Argument(help: "Run folders.", completion: .directory)
     var runs: [String]
 
+    @OptionGroup var data: DataOption
     @OptionGroup var options: EvaluationOptions
     @OptionGroup var sharing: ShareListOption
     @OptionGroup var json: JSONOption
@@ -40,7 +41,8 @@ struct ReportCommand: ParsableCommand {
             reports.append(
                 RunReport(
                     name: URL(filePath: run).lastPathComponent, records: records,
-                    rows: try options.evaluate(model, plans: plans, client: client, cache: cache)))
+                    rows: try options.evaluate(
+                        model, data: data.data, plans: plans, client: client, cache: cache)))
         }
         if json.isOn {
             for report in reports { try printJSON(report) }

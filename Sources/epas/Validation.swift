@@ -22,3 +22,12 @@ func requirePositive(_ options: [(name: String, value: Int)]) throws {
         try require(value >= 1, "--\(name) is \(value). Use 1 or more.")
     }
 }
+
+/// Says of a sequence that it is longer than the model is meant for, which is not refused: the
+/// rotary embedding has every position, but the model has not learned them.
+func note(sequence: Int, beyond model: ModelConfig) {
+    guard sequence > model.maximumSequence else { return }
+    printError(
+        "Note: \(sequence) tokens are more than the model's longest sequence, \(model.maximumSequence); it has not learned the positions beyond."
+    )
+}

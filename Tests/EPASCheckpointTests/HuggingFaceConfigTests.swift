@@ -236,7 +236,7 @@ struct HuggingFaceConfigTests {
         ),
         (
             #""epas_shared_activations": "qk", "epas_max_sharing_layers": 3"#,
-            ["epas_max_sharing_layers is 3 of 3 layers"]
+            ["epas_max_sharing_layers is 3, but of 3 layers at most 2 can share"]
         ),
         (
             #""sliding_window": 8, "hidden_act": "relu", "vocab_size": 1.5"#,

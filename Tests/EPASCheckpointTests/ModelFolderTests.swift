@@ -69,11 +69,21 @@ struct ModelFolderTests {
             ])
     }
 
-    @Test func longListsAreCut() throws {
+    @Test func everyMissingTensorIsNamedOfManyToo() throws {
         try write(model, ["x": HostArray(Float(0)), "y": HostArray(Float(0))])
+        let names = model.parameters.map(\.name).sorted().map { "\"\($0)\"" }
         #expect(
-            problems().first?.hasSuffix(
-                "\"model.layers.0.self_attn.k_proj.weight\" and 13 more") == true)
+            problems() == [
+                "tensors are missing: \(names.joined(separator: ", "))",
+                #"tensors are unexpected: "x", "y""#,
+            ])
+    }
+
+    @Test func namesThatAFileMakesUpAreCut() throws {
+        var tensors = arrays(model)
+        for number in 0..<2050 { tensors["x\(number)"] = HostArray(Float(0)) }
+        try write(model, tensors)
+        #expect(problems().first?.hasSuffix("\"x997\" and 2 more") == true)
     }
 
     @Test func whatFollowsFromElsewhereIsPassedOver() throws {
@@ -100,6 +110,41 @@ struct ModelFolderTests {
         try folder.write("config.json", HuggingFaceConfig(model).json)
         #expect(
             problems() == ["there is no model.safetensors and no model.safetensors.index.json"])
+    }
+
+    @Test(
+        "the tokens that end a text",
+        arguments: [
+            (nil, [2, 3]), ("{}", [2, 3]), (#"{"eos_token_id": null}"#, [2, 3]),
+            (#"{"eos_token_id": 4}"#, [4]), (#"{"eos_token_id": [5, 4]}"#, [5, 4]),
+            (#"{"eos_token_id": [5, 10]}"#, [5]), (#"{"eos_token_id": []}"#, []),
+        ] as [(String?, [Int])])
+    func endOfSequence(generation: String?, expected: [Int]) throws {
+        try write(model, arrays(model))
+        try folder.write(
+            "config.json", HuggingFaceConfig(model, endOfSequence: [2, 3]).json)
+        if let generation { try folder.write("generation_config.json", generation) }
+        let opened = try ModelFolder(folder.url)
+        #expect(opened.endOfSequence == expected)
+        #expect(opened.description.endOfSequence == [2, 3])
+    }
+
+    @Test(
+        "settings of generation that cannot be read",
+        arguments: [
+            (
+                #"{"eos_token_id": "</s>"}"#,
+                #"eos_token_id "</s>" is not a token of the vocabulary"#
+            ),
+            (#"{"eos_token_id": [4, -1]}"#, "eos_token_id -1 is not a token of the vocabulary"),
+            ("[]", "it is not an object"), ("{", "not JSON: a key is expected (at byte 1)"),
+        ])
+    func badGenerationConfig(text: String, problem: String) throws {
+        try write(model, arrays(model))
+        try folder.write("generation_config.json", text)
+        let error = #expect(throws: CheckpointError.self) { try ModelFolder(folder.url) }
+        #expect(error?.file == folder("generation_config.json").path)
+        #expect(error?.problems == [problem])
     }
 
     // MARK: Several files
@@ -173,7 +218,7 @@ struct ModelFolderTests {
         try writeShards { $0["lm_head.weight"] = nil }
         #expect(problems() == [#"\#(first) has "lm_head.weight", which it should not have"#])
         try FileManager.default.removeItem(at: folder(second))
-        #expect(problems() == ["cannot be opened: No such file or directory"])
+        #expect(problems() == [#"files that it names are missing: "\#(second)""#])
         try folder.write("model.safetensors.index.json", "{}")
         #expect(problems() == ["it has no weight_map"])
         try folder.write("model.safetensors.index.json", "{")
@@ -204,6 +249,6 @@ struct ModelFolderTests {
             #expect(throws: CheckpointError.self) {
                 try checkTensors(
                     SafetensorsFile(url), expected: many.mapValues { _ in Shape(.float32, [1]) })
-            }?.problems.last == "4 more tensors differ so")
+            }?.problems == many.keys.sorted().map { "\"\($0)\" is F32[] instead of F32[1]" })
     }
 }

@@ -15,7 +15,10 @@ struct RecipeTests {
         #expect(files.contains { $0.lastPathComponent == "demo.yaml" })
         for file in files {
             let config = try RunConfig.load(file)
-            #expect(config.sharing != nil, "\(file.lastPathComponent)")
+            // One recipe is the base that others train on from.
+            #expect(
+                (config.sharing == nil) == (file.lastPathComponent == "small-base.yaml"),
+                "\(file.lastPathComponent)")
             let baseline = try RunConfig.load(file, overrides: ["sharing=null"])
             #expect(baseline.sharing == nil, "\(file.lastPathComponent)")
             #expect(baseline.training == config.training, "\(file.lastPathComponent)")

@@ -230,8 +230,8 @@ struct ExecutableTests {
         #expect(
             error?.description
                 == "PJRT_LoadedExecutable_Execute failed (resourceExhausted): "
-                + "Out of memory allocating 8000000000000 bytes. Lower training.batch or "
-                + "training.sequence, or raise runtime.memory_fraction.")
+                + "Out of memory allocating 8000000000000 bytes. Lower the batch or the "
+                + "sequence length: training.batch and training.sequence in a run file.")
     }
 
     @Test func `programs compile on one thread while others run`() async throws {

@@ -4,6 +4,35 @@ import Testing
 
 @Suite("tokenizer.json")
 struct BytePairTokenizerTests {
+    @Test(
+        "normalization forms, one character at a time and many",
+        arguments: [
+            ("NFC", "e\u{301}", "é"), ("NFC", "a\u{301}\u{323}", "\u{1EA1}\u{301}"),
+            ("NFC", "\u{1112}\u{1161}\u{11AB}", "한"), ("NFC", "\u{212B}", "Å"),
+            ("NFD", "\u{1EA1}\u{301}", "a\u{323}\u{301}"), ("NFD", "한", "\u{1112}\u{1161}\u{11AB}"),
+            ("NFD", "\u{F73}\u{F71}", "\u{F71}\u{F71}\u{F72}"), ("NFKC", "ﬁ①", "fi1"),
+            ("NFKC", "\u{FF76}\u{FF9E}", "ガ"), ("NFKD", "\u{FDFA}", "صلى الله عليه وسلم"),
+            ("NFKD", "¨\u{323}", " \u{323}\u{308}"),
+        ])
+    func normalizationForms(form: String, text: String, expected: String) throws {
+        let json = try String(contentsOf: TokenizerFixture.url("legacy.json"), encoding: .utf8)
+        func tokenizer(_ normalizer: String) throws -> BytePairTokenizer {
+            let start = try #require(json.range(of: "\"normalizer\":"))
+            let end = try #require(json.range(of: "\"pre_tokenizer\":"))
+            return try BytePairTokenizer(
+                json: Data(
+                    (json[..<start.upperBound] + normalizer + "," + json[end.lowerBound...]).utf8))
+        }
+        let (form, plain) = (try tokenizer("{\"type\": \"\(form)\"}"), try tokenizer("null"))
+        for count in [1, 3, 2000] {
+            // A character of a later version goes through unchanged and joins nothing.
+            let (given, wanted) = (text + "\u{1FA70}x", expected + "\u{1FA70}x")
+            #expect(
+                form.encode(String(repeating: given, count: count))
+                    == plain.encode(String(repeating: wanted, count: count)))
+        }
+    }
+
     @Test("ids and texts are those of the library tokenizers", arguments: TokenizerFixture.names)
     func equalsTheLibrary(name: String) throws {
         let expected = try TokenizerFixture.expected()

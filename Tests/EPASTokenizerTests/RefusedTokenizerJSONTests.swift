@@ -12,6 +12,12 @@ struct RefusedTokenizerJSONTests {
         TokenizerJSONText(parts: ", \(part)")
     }
 
+    /// A sequence of so many equal normalizers.
+    private static func nested(_ count: Int, _ step: String) -> String {
+        let steps = Array(repeating: step, count: count).joined(separator: ", ")
+        return #"{"type": "Sequence", "normalizers": [\#(steps)]}"#
+    }
+
     private static let cannotBeUsed: [(file: TokenizerJSONText, problem: String)] = [
         // The model.
         (
@@ -108,6 +114,19 @@ struct RefusedTokenizerJSONTests {
             ), #"pre_tokenizer "BertPreTokenizer" is not supported"#
         ),
         (part(#""pre_tokenizer": []"#), "pre_tokenizer [] has no type"),
+        (
+            part("\"normalizer\": \(nested(9, nested(8, #"{"type": "NFC"}"#)))"),
+            "normalizer has more than 64 steps"
+        ),
+        (
+            TokenizerJSONText(
+                added: TokenizerJSONText.added(
+                    5, String(repeating: "a", count: 512), more: "normalized"),
+                parts: #", "normalizer": {"type": "Replace", "pattern": {"String": "a"}, "#
+                    + #""content": "123456789"}"#),
+            "added token \"\(String(repeating: "a", count: 120))…\" is normalized to more than "
+                + "4096 bytes"
+        ),
         (
             part(#""pre_tokenizer": {"type": "Sequence"}"#),
             "pre_tokenizer.Sequence.pretokenizers is missing"

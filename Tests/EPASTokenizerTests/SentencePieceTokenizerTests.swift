@@ -48,6 +48,26 @@ struct SentencePieceTokenizerTests {
         #expect(!ids.contains(0) && !ids.contains(1) && !ids.contains(2))
     }
 
+    @Test func specialTokensInTrustedTextAreTokens() {
+        let a = tokenizer.encode("a")
+        #expect(
+            tokenizer.encode("<s>a</s><unk>a<s", allowingSpecial: true)
+                == [1] + a + [2, 0] + tokenizer.encode("a<s"))
+    }
+
+    /// Without a piece for it, a space would come back as the character that stands for it.
+    @Test("a model without a piece for the space is known to lose it")
+    func noSpacePiece() throws {
+        var model = tokenizer.model
+        let space = Array("\u{2581}".utf8)
+        // The piece's message: its text, of three bytes, comes first.
+        let found = try #require(model.firstRange(of: Data([0x0a, 0x03] + space)))
+        model.replaceSubrange(found, with: Data([0x0a, 0x03] + Array("\u{2582}".utf8)))
+        let other = try SentencePieceTokenizer(model: model)
+        #expect(!other.isLossless)
+        #expect(other.decode(other.encode("a b")) != "a b")
+    }
+
     @Test func indentationIsShort() {
         #expect(tokenizer.encode(String(repeating: " ", count: 16)).count == 1)
         #expect(tokenizer.encode("\n").count == 1)
@@ -233,6 +253,29 @@ struct RefusedTokenizerTests {
             #expect(loaded.hash != (try codeTokenizer.get().hash))
             _ = loaded.decode(loaded.encode("def value(self):\n    return 1"))
         }
+    }
+
+    /// Found by fuzzing: the library loads them and then cannot encode some texts.
+    @Test(
+        "pieces that the library stumbles over",
+        arguments: [
+            (text: "W", kind: 3, problem: "piece 380, a control symbol, is a single character"),
+            (text: "日", kind: 3, problem: "piece 380, a control symbol, is a single character"),
+            (text: "value", kind: 3, problem: "piece 380 has the text of another one"),
+            (text: "<s>", kind: 1, problem: "piece 380 has the text of another one"),
+        ] as [(text: String, kind: UInt8, problem: String)])
+    func stumbling(text: String, kind: UInt8, problem: String) throws {
+        let tokenizer = try codeTokenizer.get()
+        let bytes = Array(text.utf8)
+        let piece = [0x0a, UInt8(bytes.count)] + bytes + [0x18, kind]
+        let error = #expect(throws: TokenizerError.self) {
+            try SentencePieceTokenizer(
+                model: tokenizer.model + [0x0a, UInt8(piece.count)] + piece, name: "x.model")
+        }
+        #expect(
+            error?.description
+                == "x.model cannot be used: \(problem). "
+                + "Give the tokenizer.model of a SentencePiece BPE tokenizer.")
     }
 
     @Test(

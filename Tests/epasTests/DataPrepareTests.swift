@@ -128,6 +128,22 @@ struct DataPrepareTests {
         #expect(result.errors.hasPrefix("Error: \(message)\n"))
     }
 
+    @Test("what a killed run leaves, the next one removes")
+    func killed() throws {
+        defer { removeFolder() }
+        let arguments = [
+            "data", "prepare", "--input", input, "--output", output, "--vocabulary-size", "285",
+            "--shard-tokens",
+        ]
+        let program = try Program(arguments + ["2"])
+        while program.isRunning, try names() == ["in"] { usleep(1_000) }
+        program.send(SIGKILL)
+        _ = try program.result()
+        #expect(try names().count == 2)
+        #expect(try Program.run(arguments + ["100000"]).status == 0)
+        #expect(try names() == ["in", "out"])
+    }
+
     @Test("an interrupt leaves nothing behind", arguments: [SIGINT, SIGTERM])
     func interrupt(signal: Int32) throws {
         defer { removeFolder() }

@@ -16,7 +16,7 @@ struct HelpTests {
             (["plan"], "set json"),
             (
                 ["evaluate"],
-                "data split batch sequence batches dtype share json plugin threads program-cache"
+                "data tasks split batch sequence batches dtype at-most-below at-least-tokens-per-second cache-within context output share json plugin threads program-cache"
             ),
             (
                 ["generate"],

@@ -126,13 +126,13 @@ struct ComponentReader {
                 refuse(component, list, "is not a list")
                 return []
             }
-            guard elements.count <= Self.mostSteps else {
-                problems.add("\(part) has \(elements.count) steps, more than \(Self.mostSteps)")
-                return []
-            }
             var steps: [(type: String, component: Component)] = []
             for element in elements {
                 steps += self.steps(element, part, list: list, known: known)
+                guard steps.count <= Self.mostSteps else {
+                    problems.add("\(part) has more than \(Self.mostSteps) steps")
+                    return []
+                }
             }
             return steps
         }

@@ -30,6 +30,8 @@ struct TokenizerDescription {
 
     /// Values of the file besides the vocabulary and the merges.
     private static let mostValues = 1 << 18
+    /// Bytes of what an added token is normalized to.
+    private static let longestPattern = 4096
 
     /// - Parameter name: What errors call the file.
     /// - Throws: ``TokenizerError`` that names everything that cannot be honoured.
@@ -174,7 +176,16 @@ struct TokenizerDescription {
         if normalized {
             var text = Normalizer.Text(bytes: bytes, first: 0)
             let searcher = RegularExpression.Searcher()
-            for normalizer in normalizers { normalizer.apply(to: &text, searcher) }
+            for normalizer in normalizers {
+                normalizer.apply(to: &text, searcher)
+                // A file of many tokens must not take forever.
+                guard text.bytes.count <= Self.longestPattern else {
+                    problems.add(
+                        "added token \"\(shown(content))\" is normalized to more than "
+                            + "\(Self.longestPattern) bytes")
+                    return nil
+                }
+            }
             pattern = text.bytes
         }
         let token = AddedToken(

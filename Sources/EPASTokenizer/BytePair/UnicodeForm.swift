@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A normalization form of Unicode (Unicode Standard Annex 15).
 enum UnicodeForm: String, Sendable {
@@ -10,36 +11,81 @@ enum UnicodeForm: String, Sendable {
     /// Characters of later versions go through `tokenizers` unchanged.
     static let newestVersion = 9
 
+    /// Takes time linear in the length of the text; Foundation's functions, given a text at once,
+    /// take the square of it.
     func apply(to bytes: [UInt8]) -> [UInt8] {
         guard bytes.contains(where: { $0 >= 0x80 }) else { return bytes }
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)
-        var known = String.UnicodeScalarView()
+        var parts = Self.decompositions.withLock { $0[self] ?? [:] }
+        let partCount = parts.count
+        var known: [Unicode.Scalar] = []
+        func flush() {
+            Self.order(&known)
+            if self == .nfc || self == .nfkc { known = Self.composed(known) }
+            for scalar in known { result.append(contentsOf: UTF8.encode(scalar)!) }
+            known.removeAll(keepingCapacity: true)
+        }
         UTF8Text.forEachScalar(of: bytes) { scalar in
-            if scalar.isKnown(inUnicode: Self.newestVersion) {
+            if scalar.value < 0x80 {
                 known.append(scalar)
+            } else if let part = parts[scalar] {
+                known.append(contentsOf: part)
+            } else if scalar.isKnown(inUnicode: Self.newestVersion) {
+                let part = decomposition(of: scalar)
+                parts[scalar] = part
+                known.append(contentsOf: part)
             } else {
-                result.append(contentsOf: normalized(known).utf8)
-                known.removeAll()
-                result.append(contentsOf: String(scalar).utf8)
+                flush()
+                result.append(contentsOf: UTF8.encode(scalar)!)
             }
         }
-        result.append(contentsOf: normalized(known).utf8)
+        flush()
+        if parts.count > partCount {
+            Self.decompositions.withLock { $0[self, default: [:]].merge(parts) { old, _ in old } }
+        }
         return result
     }
 
-    private func normalized(_ text: String.UnicodeScalarView) -> String {
-        let text = String(text)
-        // Foundation on Linux leaves the marks of compatibility mappings in their order.
-        var compatible: String {
-            text.decomposedStringWithCompatibilityMapping.decomposedStringWithCanonicalMapping
-        }
+    /// What characters that were met come apart into. They are at most all characters.
+    private static let decompositions = Mutex<[UnicodeForm: [Unicode.Scalar: [Unicode.Scalar]]]>(
+        [:])
+
+    private func decomposition(of scalar: Unicode.Scalar) -> [Unicode.Scalar] {
+        let text = String(scalar)
         switch self {
-        case .nfd: return text.decomposedStringWithCanonicalMapping
-        case .nfkd: return compatible
-        // Foundation on Linux composes characters beyond U+FFFF by their lower half.
-        case .nfc: return Self.composed(text.decomposedStringWithCanonicalMapping)
-        case .nfkc: return Self.composed(compatible)
+        case .nfc, .nfd: return Array(text.decomposedStringWithCanonicalMapping.unicodeScalars)
+        case .nfkc, .nfkd:
+            return Array(
+                text.decomposedStringWithCompatibilityMapping.decomposedStringWithCanonicalMapping
+                    .unicodeScalars)
+        }
+    }
+
+    /// Puts marks that follow one another into the order of their classes (Unicode Standard,
+    /// section 3.11).
+    private static func order(_ text: inout [Unicode.Scalar]) {
+        func combiningClass(_ scalar: Unicode.Scalar) -> UInt8 {
+            // No character before the combining marks has a class.
+            scalar.value < 0x300 ? 0 : scalar.properties.canonicalCombiningClass.rawValue
+        }
+        var start = 0
+        while start < text.count {
+            guard combiningClass(text[start]) != 0 else {
+                start += 1
+                continue
+            }
+            var marks: [(order: UInt8, scalar: Unicode.Scalar)] = []
+            while start + marks.count < text.count {
+                let scalar = text[start + marks.count]
+                let order = combiningClass(scalar)
+                guard order != 0 else { break }
+                marks.append((order, scalar))
+            }
+            // The sort is stable: marks of one class stay in their order.
+            marks.sort { $0.order < $1.order }
+            for (offset, mark) in marks.enumerated() { text[start + offset] = mark.scalar }
+            start += marks.count
         }
     }
 
@@ -49,13 +95,13 @@ enum UnicodeForm: String, Sendable {
     }
 
     /// Joins the characters of a decomposed text.
-    private static func composed(_ text: String) -> String {
+    private static func composed(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
         var result: [Unicode.Scalar] = []
         /// Where the last character is that others may join.
         var starter: Int?
         /// The class of the last character after it that did not join it.
         var lastClass: UInt8 = 0
-        for scalar in text.unicodeScalars {
+        for scalar in text {
             let combiningClass = scalar.properties.canonicalCombiningClass.rawValue
             if let place = starter {
                 let isNext = place == result.count - 1
@@ -70,9 +116,7 @@ enum UnicodeForm: String, Sendable {
             lastClass = combiningClass
             result.append(scalar)
         }
-        var view = String.UnicodeScalarView()
-        view.append(contentsOf: result)
-        return String(view)
+        return result
     }
 
     private static func composition(

@@ -1,0 +1,85 @@
+#include "Call.h"
+
+#include <cstring>
+#include <new>
+
+#include "FloatingPointMode.h"
+
+namespace epas {
+
+bool Operand::is(ElementType type, std::initializer_list<int64_t> dimensions) const {
+    if (buffer.type != type || buffer.rank != static_cast<int64_t>(dimensions.size())) return false;
+    const int64_t *own = buffer.dimensions;
+    for (int64_t dimension : dimensions) {
+        if (*own++ != dimension) return false;
+    }
+    return true;
+}
+
+bool Operand::isRows(int64_t rank) const {
+    if (type() != ElementType::float32 && type() != ElementType::bfloat16) return false;
+    if (this->rank() != rank) return false;
+    for (int64_t i = 0; i < rank; ++i) {
+        if (dimension(i) < 1) return false;
+    }
+    return true;
+}
+
+Operand Call::buffer(const Buffers &buffers, int64_t index) {
+    require(index < buffers.count, "an operand or result is missing");
+    require(buffers.kinds[index] == bufferKind, "an operand or result is no buffer");
+    return Operand(*static_cast<const Buffer *>(buffers.items[index]));
+}
+
+const void *Call::scalar(const char *name, ElementType type) const {
+    const Attributes &attributes = frame.attributes;
+    for (int64_t i = 0; i < attributes.count; ++i) {
+        const Bytes &found = *attributes.names[i];
+        if (found.count != strlen(name) || memcmp(found.start, name, found.count) != 0) continue;
+        if (attributes.kinds[i] != scalarKind) break;
+        const Scalar &scalar = *static_cast<const Scalar *>(attributes.items[i]);
+        if (scalar.type != type) break;
+        return scalar.value;
+    }
+    throw Refusal{std::string("the setting ") + name + " is missing or of another type"};
+}
+
+float Call::float32(const char *name) const {
+    return *static_cast<const float *>(scalar(name, ElementType::float32));
+}
+
+bool Call::boolean(const char *name) const {
+    return *static_cast<const bool *>(scalar(name, ElementType::boolean));
+}
+
+static Error *error(const Frame *frame, ErrorCode code, const std::string &message) {
+    ErrorCreation creation{sizeof(ErrorCreation), nullptr, message.c_str(), code};
+    return frame->functions->createError(&creation);
+}
+
+Error *answer(const Frame *frame, const char *target, void (*kernel)(const Call &)) {
+    for (Extension *extension = frame->extensions; extension; extension = extension->next) {
+        if (extension->type != metadataExtension) continue;
+        // The plugin asks what this is, once, when the function is registered.
+        Metadata *metadata = reinterpret_cast<MetadataExtension *>(extension)->metadata;
+        metadata->version.major = 0;
+        metadata->version.minor = 1;
+        metadata->traits = 0;
+        return nullptr;
+    }
+    if (frame->stage != executionStage) return nullptr;
+    const FloatingPointMode mode;
+    // Nothing may be thrown through the plugin.
+    try {
+        kernel(Call(*frame));
+        return nullptr;
+    } catch (const Refusal &refusal) {
+        return error(
+            frame, ErrorCode::invalidArgument, std::string(target) + ": " + refusal.message + ".");
+    } catch (const std::bad_alloc &) {
+        return error(
+            frame, ErrorCode::resourceExhausted, std::string(target) + ": out of memory.");
+    }
+}
+
+}  // namespace epas

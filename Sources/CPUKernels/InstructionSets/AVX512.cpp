@@ -1,0 +1,13 @@
+#if defined(__x86_64__)
+
+#define EPAS_ISA avx512
+#define EPAS_NAME "avx512"
+#define EPAS_ROUTINES avx512Routines
+#define EPAS_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"
+#define EPAS_FMA 1
+#define EPAS_ROWS 6
+#define EPAS_QUERIES 8
+
+#include "AllRoutines.h"
+
+#endif

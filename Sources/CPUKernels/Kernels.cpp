@@ -1,0 +1,42 @@
+#include "Kernels.h"
+
+#include "include/CPUKernels.h"
+
+namespace {
+
+template <void (*kernel)(const epas::Call &), const char *target>
+epas::Error *handler(const epas::Frame *frame) {
+    return epas::answer(frame, target, kernel);
+}
+
+constexpr char rmsNormName[] = "epas.rms_norm";
+constexpr char linearName[] = "epas.linear";
+constexpr char rotaryName[] = "epas.rotary";
+constexpr char swiGLUName[] = "epas.swiglu";
+constexpr char cacheWriteName[] = "epas.cache_write";
+constexpr char attentionProbabilitiesName[] = "epas.attention_probabilities";
+constexpr char attentionMixName[] = "epas.attention_mix";
+
+template <void (*kernel)(const epas::Call &), const char *target> EPASCPUKernel entry() {
+    return {target, reinterpret_cast<void *>(&handler<kernel, target>)};
+}
+
+}  // namespace
+
+const EPASCPUKernel *epas_cpu_kernels(void) {
+    static const EPASCPUKernel kernels[] = {
+        entry<epas::rmsNorm, rmsNormName>(),
+        entry<epas::linear, linearName>(),
+        entry<epas::rotary, rotaryName>(),
+        entry<epas::swiGLU, swiGLUName>(),
+        entry<epas::cacheWrite, cacheWriteName>(),
+        entry<epas::attentionProbabilities, attentionProbabilitiesName>(),
+        entry<epas::attentionMix, attentionMixName>(),
+        {nullptr, nullptr},
+    };
+    return kernels;
+}
+
+int epas_cpu_kernels_version(void) { return 1; }
+
+void epas_cpu_set_threads(int threads) { epas::ThreadPool::shared().setThreads(threads); }

@@ -1,0 +1,63 @@
+#include "Kernels.h"
+
+namespace epas {
+
+namespace {
+
+/// The rows that are multiplied with a piece of the weight before the next one is read. Together
+/// they should stay in a core's second cache.
+constexpr int64_t rowBlock = 128;
+
+template <class Element> void run(const LinearCall<Element> &linear, int64_t rows) {
+    const int64_t rowBlocks = (rows + rowBlock - 1) / rowBlock;
+    const int64_t cost = linear.in * std::min(rows, rowBlock);
+    // With several rows, pieces so wide that threads hardly write to one cache line.
+    const int64_t multiple = rows > 4 ? 64 : 16;
+    forEachRange(linear.out, cost, multiple, [&](int64_t firstOutput, int64_t lastOutput) {
+        for (int64_t block = 0; block < rowBlocks; ++block) {
+            typedRoutines<Element>().linear(
+                linear, block * rowBlock, std::min((block + 1) * rowBlock, rows), firstOutput,
+                lastOutput);
+        }
+    });
+}
+
+}  // namespace
+
+void linear(const Call &call) {
+    const int64_t count = call.operandCount();
+    require(count >= 2 && count <= 4, "it takes x, a weight, and perhaps a bias and a residual");
+    const Operand x = call.operand(0), weight = call.operand(1), y = call.result();
+    require(x.isRows(2), "x must be [M, in] of float32 or bfloat16");
+    const int64_t rows = x.dimension(0), in = x.dimension(1);
+    require(
+        weight.isRows(2) && weight.type() == x.type() && weight.dimension(1) == in,
+        "the weight must be [out, in] of the type of x");
+    const int64_t out = weight.dimension(0);
+    require(
+        y.is(x.type(), {rows, out}) || y.is(ElementType::float32, {rows, out}),
+        "the result must be [M, out] of the type of x or of float32");
+    const void *bias = nullptr, *residual = nullptr;
+    for (int64_t i = 2; i < count; ++i) {
+        const Operand operand = call.operand(i);
+        if (!bias && !residual && operand.is(ElementType::float32, {out})) {
+            bias = operand.data();
+        } else {
+            require(
+                !residual && operand.is(y.type(), {rows, out}),
+                "after the weight come a bias [out] of float32 and a residual like the result, "
+                "each or both left out");
+            residual = operand.data();
+        }
+    }
+    forElementType(x.type(), [&](auto *type) {
+        using Element = std::remove_pointer_t<decltype(type)>;
+        const LinearCall<Element> linear{
+            x.as<Element>(), weight.as<Element>(), static_cast<const float *>(bias), residual,
+            y.data(), y.type() == ElementType::float32, in, out,
+        };
+        run(linear, rows);
+    });
+}
+
+}  // namespace epas

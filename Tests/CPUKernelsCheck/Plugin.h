@@ -1,0 +1,146 @@
+// Calls kernels as a plugin does, without one.
+
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../../Sources/CPUKernels/ABI.h"
+#include "../../Sources/CPUKernels/Call.h"
+#include "../../Sources/CPUKernels/include/CPUKernels.h"
+
+namespace epas {
+
+inline size_t byteCount(ElementType type) {
+    return type == ElementType::bfloat16 ? 2 : type == ElementType::boolean ? 1 : 4;
+}
+
+/// An array in memory of exactly its size, so that a sanitizer sees what is read beyond it.
+struct Array {
+    ElementType type;
+    std::vector<int64_t> dimensions;
+    std::shared_ptr<char> bytes;
+
+    Array(ElementType type, std::vector<int64_t> dimensions)
+        : type(type), dimensions(std::move(dimensions)) {
+        // What nobody writes is not a number.
+        bytes.reset(new char[size()], std::default_delete<char[]>());
+        memset(bytes.get(), 0xFF, size());
+    }
+
+    int64_t count() const {
+        int64_t result = 1;
+        for (int64_t dimension : dimensions) result *= dimension;
+        return result;
+    }
+    size_t size() const { return count() * byteCount(type); }
+    template <class Element> Element *as() const {
+        return reinterpret_cast<Element *>(bytes.get());
+    }
+
+    float at(int64_t index) const {
+        if (type != ElementType::bfloat16) return as<float>()[index];
+        const uint32_t bits = uint32_t(as<uint16_t>()[index]) << 16;
+        float value;
+        memcpy(&value, &bits, 4);
+        return value;
+    }
+    void set(int64_t index, float value) {
+        if (type != ElementType::bfloat16) {
+            as<float>()[index] = value;
+            return;
+        }
+        uint32_t bits;
+        memcpy(&bits, &value, 4);
+        as<uint16_t>()[index] = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+    }
+};
+
+/// splitmix64, Steele, Lea & Flood (2014).
+struct Random {
+    uint64_t state;
+    uint64_t next() {
+        uint64_t z = state += 0x9E3779B97F4A7C15;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
+    int64_t below(int64_t limit) { return next() % limit; }
+    float uniform() { return float(next() >> 40) * 0x1p-23f - 1; }
+    Array array(ElementType type, std::vector<int64_t> dimensions, float scale = 1) {
+        Array result(type, std::move(dimensions));
+        for (int64_t i = 0; i < result.count(); ++i) result.set(i, scale * uniform());
+        return result;
+    }
+};
+
+struct Setting {
+    std::string name;
+    ElementType type;
+    float number = 0;
+    bool flag = false;
+};
+
+/// Calls the kernel; returns its error's text, or nothing.
+inline std::string call(
+    const char *target, const std::vector<Array> &operands, const Array &result,
+    const std::vector<Setting> &settings = {}
+) {
+    using Handler = Error *(*)(const Frame *);
+    Handler handler = nullptr;
+    for (const EPASCPUKernel *kernel = epas_cpu_kernels(); kernel->target; ++kernel) {
+        if (strcmp(kernel->target, target) == 0) handler = Handler(kernel->handler);
+    }
+    if (!handler) return "no such kernel";
+
+    static thread_local std::string message;
+    Functions functions{};
+    functions.size = sizeof functions;
+    functions.createError = [](ErrorCreation *creation) {
+        message = creation->message;
+        return reinterpret_cast<Error *>(&message);
+    };
+    std::vector<Buffer> buffers;
+    for (const Array &array : operands) {
+        buffers.push_back(
+            {sizeof(Buffer), nullptr, array.type, array.bytes.get(),
+             int64_t(array.dimensions.size()), const_cast<int64_t *>(array.dimensions.data())});
+    }
+    buffers.push_back(
+        {sizeof(Buffer), nullptr, result.type, result.bytes.get(),
+         int64_t(result.dimensions.size()), const_cast<int64_t *>(result.dimensions.data())});
+    std::vector<void *> items;
+    for (Buffer &buffer : buffers) items.push_back(&buffer);
+    std::vector<int32_t> kinds(buffers.size(), bufferKind);
+    std::vector<Bytes> names;
+    std::vector<Scalar> scalars;
+    for (const Setting &setting : settings) {
+        names.push_back({setting.name.data(), setting.name.size()});
+        const void *value = setting.type == ElementType::boolean
+            ? static_cast<const void *>(&setting.flag) : &setting.number;
+        scalars.push_back({setting.type, const_cast<void *>(value)});
+    }
+    std::vector<Bytes *> namePointers;
+    std::vector<void *> scalarPointers;
+    for (Bytes &name : names) namePointers.push_back(&name);
+    for (Scalar &scalar : scalars) scalarPointers.push_back(&scalar);
+    std::vector<int32_t> scalarKinds(settings.size(), scalarKind);
+
+    const int64_t count = operands.size();
+    Frame frame{};
+    frame.size = sizeof frame;
+    frame.functions = &functions;
+    frame.stage = executionStage;
+    frame.operands = {sizeof(Buffers), nullptr, count, kinds.data(), items.data()};
+    frame.results = {sizeof(Buffers), nullptr, 1, kinds.data() + count, items.data() + count};
+    frame.attributes = {
+        sizeof(Attributes), nullptr, int64_t(settings.size()), scalarKinds.data(),
+        namePointers.data(), scalarPointers.data(),
+    };
+    return handler(&frame) ? message : "";
+}
+
+}  // namespace epas

@@ -1,0 +1,356 @@
+// Checks the CPU kernels without a plugin, for sanitizers: results against double precision, rows
+// against the same rows in other company, calls that must be refused.
+//
+//   Scripts/test_kernels.sh
+//
+// Swift tests compare the kernels with their plain forms through the plugin.
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+#include "Kernel.h"
+
+using namespace epas;
+
+static int failures = 0;
+
+static void fail(const KernelCall &call, const std::string &problem) {
+    ++failures;
+    printf("%s", call.target.c_str());
+    for (const Array &operand : call.operands) {
+        printf(" [");
+        for (int64_t dimension : operand.dimensions) printf(" %ld", long(dimension));
+        printf(" ]");
+    }
+    printf(": %s\n", problem.c_str());
+}
+
+/// A sum of n float32 terms is off by at most n·2⁻²⁴ of the terms' sizes, whatever their order
+/// (Higham, 2002, section 4.2); the result is then rounded once more, to its type. Where a sigmoid
+/// is below the normal float32 numbers it may be zero: 100 · 2⁻¹²⁶ is below 1e-36.
+static void checkResults(const KernelCall &call) {
+    const std::string error = call.run();
+    if (!error.empty()) return fail(call, error);
+    const double rounding = call.result.type == ElementType::bfloat16 ? 0x1p-8 : 0x1p-23;
+    for (int64_t i = 0; i < call.result.count(); ++i) {
+        if (!call.isDefined(i)) continue;
+        const Expected &expected = call.expected[i];
+        const double bound = 1e-36 + rounding * std::fabs(expected.value)
+            + (call.terms + 2) * 0x1p-24 * expected.magnitude;
+        const double actual = call.result.at(i);
+        if (!(std::fabs(actual - expected.value) <= bound)) {
+            return fail(
+                call, "element " + std::to_string(i) + " is " + std::to_string(actual)
+                    + ", expected " + std::to_string(expected.value) + " within "
+                    + std::to_string(bound));
+        }
+    }
+}
+
+/// Whether row `row` of one call is, bit for bit, row `other` of another one, as far as defined.
+static bool isSameRow(
+    const KernelCall &call, int64_t row, const KernelCall &second, int64_t other
+) {
+    const int64_t count = call.result.count() / call.rows();
+    const size_t size = byteCount(call.result.type);
+    for (int64_t i = 0; i < count; ++i) {
+        if (!call.isDefined(row * count + i)) continue;
+        if (memcmp(call.result.bytes.get() + (row * count + i) * size,
+                second.result.bytes.get() + (other * count + i) * size, size) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Every row alone, and in batches of several sizes at random places among random others, on
+/// several numbers of threads.
+static void checkInvariance(const KernelCall &call, Random &random) {
+    epas_cpu_set_threads(1);
+    std::string error = call.run();
+    if (!error.empty()) return fail(call, error);
+    for (int threads : {1, 2, 4}) {
+        epas_cpu_set_threads(threads);
+        for (int64_t batch : {1, 2, 3, 7, 16, 128}) {
+            const int64_t tries = batch == 1 ? std::min<int64_t>(call.rows(), 24) : 4;
+            for (int64_t i = 0; i < tries; ++i) {
+                std::vector<int64_t> rows;
+                while (int64_t(rows.size()) < batch) {
+                    // Runs of neighbours, which kernels take together, and single rows.
+                    const int64_t row = rows.empty() || random.below(3) == 0
+                        ? random.below(call.rows()) : (rows.back() + 1) % call.rows();
+                    rows.push_back(row);
+                }
+                const KernelCall part = call.taking(rows);
+                error = part.run();
+                if (!error.empty()) return fail(part, error);
+                for (int64_t j = 0; j < batch; ++j) {
+                    if (isSameRow(call, rows[j], part, j)) continue;
+                    return fail(
+                        part, "row " + std::to_string(rows[j]) + " differs in a batch of "
+                            + std::to_string(batch) + " on " + std::to_string(threads)
+                            + " threads");
+                }
+            }
+        }
+    }
+}
+
+/// The same attention with more columns in the table.
+static void checkPadding(const KernelCall &call, Random &random) {
+    std::string error = call.run();
+    if (!error.empty()) return fail(call, error);
+    const bool isMix = call.target == "epas.attention_mix";
+    const Array &table = call.operands[2];
+    const Array &given = isMix ? call.operands[0] : call.result;
+    const int64_t m = given.dimensions[0], n = given.dimensions[1], t = given.dimensions[2];
+    const int64_t s = table.dimensions[0], c = table.dimensions[1], u = t / c;
+    const int64_t more = c + 1 + random.below(40);
+    KernelCall padded = call;
+    padded.operands[2] = Array(ElementType::int32, {s, more});
+    for (int64_t i = 0; i < s; ++i) {
+        memcpy(padded.operands[2].as<int32_t>() + i * more, table.as<int32_t>() + i * c, 4 * c);
+    }
+    Array wide(ElementType::float32, {m, n, more * u});
+    if (isMix) {
+        for (int64_t i = 0; i < m * n; ++i) {
+            memcpy(wide.as<float>() + i * more * u, given.as<float>() + i * t, 4 * t);
+        }
+        padded.operands[0] = wide;
+        padded.result = Array(call.result.type, call.result.dimensions);
+    } else {
+        padded.result = wide;
+    }
+    error = padded.run();
+    if (!error.empty()) return fail(padded, error);
+    if (isMix) {
+        for (int64_t row = 0; row < m; ++row) {
+            if (!isSameRow(call, row, padded, row)) return fail(padded, "padding changes a row");
+        }
+        return;
+    }
+    for (int64_t i = 0; i < m * n * t; ++i) {
+        if (!call.isDefined(i)) continue;
+        if (memcmp(call.result.as<float>() + i, wide.as<float>() + i / t * more * u + i % t, 4)) {
+            return fail(padded, "padding changes a row");
+        }
+    }
+}
+
+static void checkCacheWrite(Random &random, ElementType type, bool areKeys) {
+    for (const auto &[m, blocks, k, h, u] : {std::array<int64_t, 5>{1, 1, 1, 1, 1},
+            {7, 3, 2, 5, 4}, {40, 3, 3, 16, 32}, {128, 9, 8, 64, 32}}) {
+        std::vector<int64_t> places(blocks * u);
+        for (size_t i = 0; i < places.size(); ++i) places[i] = i;
+        for (size_t i = places.size(); i-- > 1;) std::swap(places[i], places[random.below(i + 1)]);
+        Array pool = random.array(type, {blocks, k, u * h}), x = random.array(type, {m, k, h});
+        Array block(ElementType::int32, {m}), offset(ElementType::int32, {m});
+        Array expected(type, pool.dimensions);
+        memcpy(expected.bytes.get(), pool.bytes.get(), pool.size());
+        for (int64_t row = 0; row < m; ++row) {
+            block.as<int32_t>()[row] = row % 3 == 2 ? -1 : places[row] / u;
+            offset.as<int32_t>()[row] = row % 3 == 2 ? 1000 : places[row] % u;
+            for (int64_t i = 0; i < k * h && row % 3 != 2; ++i) {
+                const int64_t head = (places[row] / u * k + i / h) * u * h;
+                const int64_t token = places[row] % u;
+                expected.set(
+                    head + (areKeys ? i % h * u + token : token * h + i % h), x.at(row * k * h + i));
+            }
+        }
+        KernelCall call{"epas.cache_write", {pool, x, block, offset}, {}, pool,
+            {{"keys", ElementType::boolean, 0, areKeys}}, {}, 0, {}};
+        const std::string error = call.run();
+        if (!error.empty()) {
+            fail(call, error);
+        } else if (memcmp(expected.bytes.get(), pool.bytes.get(), pool.size()) != 0) {
+            fail(call, "the pool is not as expected");
+        }
+    }
+}
+
+static void expectRefusal(KernelCall call, const std::string &text) {
+    const std::string error = call.run();
+    if (error != call.target + ": " + text + ".") fail(call, "said '" + error + "'");
+}
+
+/// A copy of an index operand in which one element is replaced.
+static Array replacing(const Array &array, int64_t index, int32_t value) {
+    Array copy(array.type, array.dimensions);
+    memcpy(copy.bytes.get(), array.bytes.get(), array.size());
+    copy.as<int32_t>()[index] = value;
+    return copy;
+}
+
+static void checkRefusals(Random &random) {
+    const ElementType type = ElementType::float32, index = ElementType::int32;
+    const auto both = makeAttention(random, type, {4, 2, 1, 4, 2, 3, 8});
+    for (const KernelCall &good : {both.first, both.second}) {
+        const auto expect = [&](int operand, int64_t place, int32_t value, const char *text) {
+            KernelCall call = good;
+            call.operands[4] = replacing(good.operands[4], 0, 20);
+            for (int64_t i = 0; i < 6; ++i) {
+                call.operands[2] = replacing(call.operands[2], i, 1);
+            }
+            call.operands[operand] = replacing(call.operands[operand], place, value);
+            expectRefusal(call, text);
+        };
+        for (int32_t value : {-1, 2, INT32_MAX, INT32_MIN}) {
+            expect(3, 0, value, "a row's sequence is not in the table");
+        }
+        for (int32_t value : {24, INT32_MAX}) {
+            expect(4, 0, value, "a row's position is beyond the table");
+        }
+        const int64_t column = good.operands[3].as<int32_t>()[0] * 3;
+        for (int32_t value : {-1, 7, INT32_MAX, INT32_MIN}) {
+            expect(2, column + 2, value, "the table names a block that is not in the pool");
+        }
+    }
+    Array pool = random.array(type, {3, 1, 8}), x = random.array(type, {2, 1, 2});
+    Array zeros(index, {2});
+    memset(zeros.bytes.get(), 0, zeros.size());
+    const auto write = [&](const Array &block, const Array &offset, const Array &result) {
+        return KernelCall{"epas.cache_write", {pool, x, block, offset}, {}, result,
+            {{"keys", ElementType::boolean, 0, true}}, {}, 0, {}};
+    };
+    for (int32_t value : {3, INT32_MAX}) {
+        expectRefusal(
+            write(replacing(zeros, 1, value), zeros, pool), "a row's block is not in the pool");
+    }
+    for (int32_t value : {-1, 4, INT32_MAX}) {
+        expectRefusal(
+            write(zeros, replacing(zeros, 1, value), pool), "a row's offset is outside its block");
+    }
+    expectRefusal(
+        write(zeros, zeros, Array(type, pool.dimensions)), "the result must be the pool itself");
+
+    KernelCall norm = makeRMSNorm(random, type, 2, 3);
+    norm.settings[0].type = index;
+    expectRefusal(norm, "the setting epsilon is missing or of another type");
+    norm.settings.clear();
+    expectRefusal(norm, "the setting epsilon is missing or of another type");
+    norm.operands.pop_back();
+    expectRefusal(norm, "it takes x and a weight");
+    KernelCall product = makeLinear(random, type, type, 2, 3, 4, true, true);
+    std::swap(product.operands[2], product.operands[3]);
+    expectRefusal(
+        product, "after the weight come a bias [out] of float32 and a residual like the result, "
+        "each or both left out");
+    product.operands[1] = Array(ElementType::bfloat16, {4, 3});
+    expectRefusal(product, "the weight must be [out, in] of the type of x");
+}
+
+/// Calls from several threads at once, as XLA makes them.
+static void checkConcurrency(Random &random) {
+    epas_cpu_set_threads(4);
+    const KernelCall product =
+        makeLinear(random, ElementType::float32, ElementType::float32, 9, 256, 300, true, false);
+    product.run();
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong{0};
+    for (int i = 0; i < 6; ++i) {
+        threads.emplace_back([&] {
+            for (int j = 0; j < 40; ++j) {
+                KernelCall mine = product;
+                mine.result = Array(product.result.type, product.result.dimensions);
+                mine.run();
+                for (int64_t row = 0; row < 9; ++row) {
+                    if (!isSameRow(product, row, mine, row)) ++wrong;
+                }
+                // Long enough, now and then, for the pool's threads to fall asleep.
+                if (j % 10 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
+        });
+    }
+    for (std::thread &thread : threads) thread.join();
+    if (wrong > 0) fail(product, "differs when several threads call");
+}
+
+/// Numbers that are not normal are zero to every thread, however the caller's is set.
+static void checkSmallNumbers(Random &random) {
+    const ElementType type = ElementType::float32;
+    KernelCall product = makeLinear(random, type, type, 64, 512, 64, false, true);
+    for (int64_t i = 0; i < product.operands[0].count(); ++i) product.operands[0].set(i, 0);
+    for (int64_t i = 0; i < 64 * 64; ++i) product.operands[2].set(i, 1e-40f);
+    for (int threads : {1, 4}) {
+        epas_cpu_set_threads(threads);
+        for (unsigned flushes : {0, 0x8040}) {
+#if defined(__x86_64__)
+            const unsigned before = _mm_getcsr();
+            _mm_setcsr(0x1F80 | flushes);
+#endif
+            const std::string error = product.run();
+#if defined(__x86_64__)
+            if (_mm_getcsr() != (0x1F80 | flushes)) fail(product, "changes the caller's mode");
+            _mm_setcsr(before);
+#endif
+            if (!error.empty()) fail(product, error);
+            for (int64_t i = 0; i < 64 * 64; ++i) {
+                if (product.result.at(i) != 0) return fail(product, "keeps a subnormal number");
+            }
+        }
+    }
+}
+
+int main() {
+    Random random{7};
+    checkRefusals(random);
+    checkConcurrency(random);
+    checkSmallNumbers(random);
+    for (ElementType type : {ElementType::float32, ElementType::bfloat16}) {
+        const bool isNarrow = type == ElementType::bfloat16;
+        epas_cpu_set_threads(3);
+        for (const auto &[m, d] : {std::pair<int64_t, int64_t>{1, 1}, {3, 15}, {2, 64}, {5, 77},
+                {70, 1024}}) {
+            checkResults(makeRMSNorm(random, type, m, d));
+            checkResults(makeSwiGLU(random, type, m, d));
+        }
+        for (const auto &[m, n, h] : {std::array<int64_t, 3>{1, 1, 2}, {3, 2, 6}, {2, 3, 64},
+                {40, 12, 80}}) {
+            checkResults(makeRotary(random, type, m, n, h));
+        }
+        for (const auto &[m, in, out] : {std::array<int64_t, 3>{1, 1, 1}, {1, 33, 7}, {2, 32, 4},
+                {5, 70, 9}, {7, 64, 33}, {13, 100, 18}, {8, 2085, 21}, {130, 17, 5},
+                {3, 4099, 6}}) {
+            for (int options = 0; options < 4; ++options) {
+                checkResults(
+                    makeLinear(random, type, type, m, in, out, options & 1, options & 2));
+            }
+            if (isNarrow) {
+                checkResults(
+                    makeLinear(random, type, ElementType::float32, m, in, out, true, true));
+            }
+        }
+        for (const AttentionSize &size : {AttentionSize{1, 1, 1, 1, 1, 1, 1},
+                {9, 4, 2, 6, 3, 3, 4}, {20, 6, 2, 64, 2, 3, 32}, {3, 5, 1, 80, 2, 2, 17},
+                {2, 8, 8, 33, 1, 2, 40}, {2, 2, 1, 16, 2, 40, 32}, {30, 9, 1, 50, 1, 23, 48},
+                {1, 1, 1, 128, 1, 70, 32}}) {
+            const auto [scores, mix] = makeAttention(random, type, size);
+            checkResults(scores);
+            checkResults(mix);
+            checkPadding(scores, random);
+            checkPadding(mix, random);
+        }
+        for (bool areKeys : {false, true}) checkCacheWrite(random, type, areKeys);
+
+        checkInvariance(makeRMSNorm(random, type, 128, 200), random);
+        checkInvariance(makeSwiGLU(random, type, 128, 67), random);
+        checkInvariance(makeRotary(random, type, 128, 3, 24), random);
+        for (const auto &[in, out] : {std::pair<int64_t, int64_t>{100, 37}, {2500, 10}}) {
+            checkInvariance(makeLinear(random, type, type, 128, in, out, true, true), random);
+        }
+        for (const AttentionSize &size : {AttentionSize{128, 6, 2, 40, 3, 5, 32},
+                {32, 4, 4, 64, 2, 40, 32}, {16, 2, 1, 70, 1, 90, 17}}) {
+            const auto [scores, mix] = makeAttention(random, type, size);
+            checkInvariance(scores, random);
+            checkInvariance(mix, random);
+        }
+    }
+    printf("%s: %s\n", epas_cpu_instruction_set(), failures == 0 ? "passed" : "FAILED");
+    return failures > 0;
+}

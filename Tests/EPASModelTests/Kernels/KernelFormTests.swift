@@ -1,0 +1,114 @@
+import EPASArray
+import EPASGraph
+import EPASModel
+import EPASTesting
+import Testing
+
+/// The kernels' plain forms.
+@Suite struct KernelFormTests {
+    /// Rounding to the result's type: half a unit in the last place, and for float32 the sums of up
+    /// to 70 products of magnitude up to 6.
+    private func check(_ test: KernelCase, type: ElementType) throws {
+        let actual = try test.run()
+        let expected = test.expected.converted(to: actual.shape.elementType)
+        let (relative, absolute) = type == .bfloat16 ? (0x1p-7, 1e-6) : (1e-5, 1e-5)
+        expectClose(
+            actual, expected, relative: relative, absolute: absolute, test.testDescription)
+    }
+
+    @Test(arguments: [ElementType.float32, .bfloat16])
+    func `the plain forms compute what they say`(type: ElementType) throws {
+        var cases = KernelCases(seed: 1, type: type)
+        var all = [
+            cases.rmsNorm(3, 17), cases.rmsNorm(1, 1),
+            cases.linear(3, in: 19, out: 5, to: type),
+            cases.linear(1, in: 70, out: 3, to: .float32, bias: true),
+            cases.linear(2, in: 8, out: 4, to: type, residual: true),
+            cases.linear(4, in: 5, out: 6, to: type, bias: true, residual: true),
+            cases.rotary(3, heads: 2, 6), cases.swiGLU(2, 33),
+        ]
+        for kind in [CachePlane.Kind.key, .value] {
+            all.append(cases.cacheWrite(7, kind: kind, blocks: 3, heads: 2, 5, tokens: 4))
+        }
+        for (n, k) in [(4, 2), (3, 3), (5, 1)] {
+            let pair = cases.attention(
+                9, heads: n, keyValueHeads: k, 6, sequences: 3, columns: 3, tokens: 4)
+            all += [pair.probabilities, pair.mix]
+        }
+        for test in all { try check(test, type: type) }
+    }
+
+    @Test func `rows of negative position mix to zero`() throws {
+        var cases = KernelCases(seed: 2, type: .float32)
+        let mix = cases.attention(
+            4, heads: 2, keyValueHeads: 1, 2, sequences: 1, columns: 2, tokens: 2
+        ).mix
+        #expect(try mix.run().doubles().suffix(4) == [0, 0, 0, 0])
+    }
+
+    @Test(arguments: refusals)
+    func `operands that do not fit are refused`(refusal: Refusal) {
+        let error = #expect(throws: ShapeError.self) {
+            try refusal.kernel.resultShapes(refusal.operands)
+        }
+        #expect(error?.operation == refusal.kernel.target)
+        #expect(error?.requirement.contains(refusal.text) == true, "\(String(describing: error))")
+    }
+
+    struct Refusal: Sendable {
+        let kernel: any Kernel
+        let operands: [Shape]
+        let text: String
+    }
+
+    private static func f(_ dimensions: Int...) -> Shape { Shape(.float32, dimensions) }
+    private static func b(_ dimensions: Int...) -> Shape { Shape(.bfloat16, dimensions) }
+    private static func i(_ dimensions: Int...) -> Shape { Shape(.int32, dimensions) }
+
+    static let refusals: [Refusal] = {
+        func refuse(_ kernel: any Kernel, _ text: String, _ lists: [Shape]...) -> [Refusal] {
+            lists.map { Refusal(kernel: kernel, operands: $0, text: text) }
+        }
+        return refuse(
+            RMSNormKernel(epsilon: 1), "rows x [M, D]",
+            [], [f(2, 3)], [f(0, 3), f(3)], [f(2, 3), f(2)], [f(2, 3), b(3)], [i(2, 3), f(3)],
+            [f(3), f(3)])
+            + refuse(
+                LinearKernel(resultType: .bfloat16), "rows x [M, in]",
+                [b(2, 3)], [b(0, 3), b(4, 3)], [b(2, 3), b(4, 2)], [b(2, 3), f(4, 3)],
+                [b(2, 3), b(0, 3)], [b(2, 3), b(4, 3), f(4), b(2, 4), b(2, 4)])
+            + refuse(LinearKernel(resultType: .bfloat16), "a result of", [f(2, 3), f(4, 3)])
+            + refuse(
+                LinearKernel(resultType: .bfloat16), "each or both left out",
+                [b(2, 3), b(4, 3), b(4)], [b(2, 3), b(4, 3), f(2, 4)],
+                [b(2, 3), b(4, 3), b(2, 4), f(4)])
+            + refuse(
+                RotaryKernel(), "H even",
+                [f(2, 1, 3), f(2, 1), f(2, 1)], [f(2, 1, 4), f(2, 2), f(2, 1)],
+                [f(2, 1, 4), b(2, 2), b(2, 2)], [f(0, 1, 4), f(0, 2), f(0, 2)],
+                [f(2, 1, 4), f(3, 2), f(3, 2)])
+            + refuse(SwiGLUKernel(), "gate and up", [f(2, 3), b(2, 3)], [f(0, 3), f(0, 3)])
+            + refuse(
+                CacheWriteKernel(kind: .key), "a pool [blocks, K, U·H]",
+                [f(2, 2, 6), f(1, 2, 4), i(1), i(1)], [f(2, 2, 8), b(1, 2, 4), i(1), i(1)],
+                [f(2, 2, 8), f(1, 1, 4), i(1), i(1)], [f(2, 2, 8), f(1, 2, 4), i(2), i(2)],
+                [f(2, 2, 8), f(0, 2, 4), i(0), i(0)], [f(2, 2, 8), f(1, 2, 4), i(1), f(1)])
+            + refuse(
+                AttentionProbabilitiesKernel(keyValueHeads: 2), "N a multiple of K = 2",
+                [f(3, 3, 4), f(5, 2, 8), i(1, 2), i(3), i(3)],
+                [f(3, 4, 4), f(5, 1, 8), i(1, 2), i(3), i(3)],
+                [f(3, 4, 4), f(5, 2, 7), i(1, 2), i(3), i(3)],
+                [f(3, 4, 4), b(5, 2, 8), i(1, 2), i(3), i(3)],
+                [f(3, 4, 4), f(5, 2, 8), i(1, 0), i(3), i(3)],
+                [f(3, 4, 4), f(5, 2, 8), i(1, 2), i(2), i(3)],
+                [f(0, 4, 4), f(5, 2, 8), i(1, 2), i(0), i(0)])
+            + refuse(
+                AttentionMixKernel(), "probabilities [M, N, C·U]",
+                [b(3, 4, 4), b(5, 2, 8), i(1, 2), i(3), i(3)],
+                [f(3, 3, 4), b(5, 2, 8), i(1, 2), i(3), i(3)],
+                [f(3, 4, 5), b(5, 2, 8), i(1, 2), i(3), i(3)],
+                [f(3, 4, 6), b(5, 2, 8), i(1, 2), i(3), i(3)],
+                [f(3, 4, 4), b(5, 2, 8), i(2), i(3), i(3)],
+                [f(3, 4, 4), b(5, 2, 8), i(1, 2), i(2), i(2)])
+    }()
+}

@@ -1,0 +1,190 @@
+import BasicContainers
+import EPASArray
+import EPASGraph
+import EPASModel
+import EPASRuntime
+import EPASTesting
+import Foundation
+import Testing
+
+/// The kernels' functions for the CPU, called by the plugin.
+@Suite struct KernelFunctionTests {
+    let kernels: Set<String>
+
+    init() throws {
+        kernels = try TestClient.shared.kernels
+    }
+
+    @Test(arguments: [ElementType.float32, .bfloat16])
+    func `the functions compute what the plain forms do`(type: ElementType) throws {
+        try KernelComparison(type: type, kernels: kernels).run(KernelComparison.all)
+    }
+
+    /// A set that the processor lacks is not used in its place, but the best that it has.
+    @Test(arguments: ["avx512", "avx2", "plain"])
+    func `other instruction sets compute it, too`(set: String) async {
+        await #expect(processExitsWith: .success) { [set = set as String] in
+            setenv("EPAS_CPU_ISA", set, 1)
+            for type in [ElementType.float32, .bfloat16] {
+                try KernelComparison(type: type, kernels: TestClient.shared.kernels)
+                    .run(KernelComparison.few)
+            }
+        }
+    }
+
+    /// A chain of all kernels but the cache's, on M rows of 24 numbers.
+    private func chain(_ rows: Int, type: ElementType, weights: [HostArray]) throws -> Executable {
+        let graph = Graph(kernels: kernels)
+        let x = graph.parameter("x", Shape(type, [rows, 24]))
+        let angles = ["cosine", "sine"].map {
+            graph.parameter($0, Shape(.float32, [rows, 3]))
+        }
+        let given = weights.map { graph.constant($0) }
+        let y = graph.apply(RMSNormKernel(epsilon: 1e-6), [x, given[0]])[0]
+        let z = graph.apply(LinearKernel(resultType: type), [y, given[1]])[0]
+        let r = graph.apply(RotaryKernel(), [z.reshaped([rows, 4, 6])] + angles)[0]
+            .reshaped([rows, 24])
+        let s = graph.apply(SwiGLUKernel(), [r, y])[0]
+        let result = graph.apply(
+            LinearKernel(resultType: .float32), [s, given[1], given[0]])
+        return try TestClient.shared.compile(graph.program(named: "chain", returning: result))
+    }
+
+    @Test(arguments: [ElementType.float32, .bfloat16])
+    func `a row's bits do not depend on its company`(type: ElementType) throws {
+        var random = RandomArrays(seed: 5)
+        let weights = [
+            random.array([24], as: .float32), random.array([24, 24], as: type),
+        ]
+        let (x, cosine, sine) = (
+            random.array([19, 24]), random.array([19, 3]), random.array([19, 3])
+        )
+        func run(_ rows: [Int]) throws -> [[UInt32]] {
+            func taken(_ array: HostArray, as type: ElementType) -> HostArray {
+                let width = array.shape.dimensions[1]
+                let all = array.doubles()
+                let values = rows.flatMap { all[$0 * width..<($0 + 1) * width] }
+                return HostArray(values, [rows.count, width]).converted(to: type)
+            }
+            let result = try chain(rows.count, type: type, weights: weights).run([
+                taken(x, as: type), taken(cosine, as: .float32), taken(sine, as: .float32),
+            ])[0].elements(as: Float.self).map(\.bitPattern)
+            return rows.indices.map { Array(result[$0 * 24..<($0 + 1) * 24]) }
+        }
+        let all = try run(Array(0..<19))
+        for rows in [
+            [0], [18], [7, 3], [5, 5, 18], [1, 2, 3, 4, 6, 8, 11], Array((0..<16).reversed()),
+        ] {
+            #expect(try run(rows) == rows.map { all[$0] })
+        }
+    }
+
+    @Test func `prompt tokens are computed as if one came after the other`() throws {
+        // The tokens of a sequence at once and each for itself, the table padded differently.
+        var random = RandomArrays(seed: 6)
+        let (heads, keyValueHeads, head, tokens, count) = (4, 2, 20, 32, 70)
+        let pool = random.array([4, keyValueHeads, tokens * head], as: .bfloat16)
+        let query = random.array([count, heads, head], in: -2..<2, as: .bfloat16)
+        let queries = query.elements(as: BFloat16.self)
+        let blocks: [Int32] = [2, 0, 3]
+
+        func attend(_ rows: Range<Int>, columns: Int) throws -> [BFloat16] {
+            let graph = Graph(kernels: kernels)
+            let width = heads * head
+            let part = Array(queries[rows.lowerBound * width..<rows.upperBound * width])
+            let padding = [Int32](repeating: -1, count: columns - blocks.count)
+            let inputs = [
+                HostArray(part, [rows.count, heads, head]), pool,
+                HostArray(blocks + padding, [1, columns]),
+                HostArray([Int32](repeating: 0, count: rows.count), [rows.count]),
+                HostArray(rows.map { Int32($0) }, [rows.count]),
+            ]
+            let operands = inputs.enumerated().map {
+                graph.parameter("x\($0.offset)", $0.element.shape)
+            }
+            let probabilities = graph.apply(
+                AttentionProbabilitiesKernel(keyValueHeads: keyValueHeads), operands)
+            let mixed = graph.apply(
+                AttentionMixKernel(), probabilities + operands.dropFirst())
+            return try evaluate(mixed, inputs)[0].elements(as: BFloat16.self)
+        }
+        let whole = try attend(0..<count, columns: 3)
+        for row in [0, 31, 32, 69] {
+            let width = heads * head
+            #expect(
+                try attend(row..<row + 1, columns: row + 3)
+                    == Array(whole[row * width..<(row + 1) * width]))
+        }
+        #expect(try attend(11..<48, columns: 9) == Array(whole[11 * 80..<48 * 80]))
+    }
+
+    @Test func `the cache is written in place`() throws {
+        var cases = KernelCases(seed: 8, type: .bfloat16)
+        let test = cases.cacheWrite(5, kind: .key, blocks: 64, heads: 2, 8, tokens: 32)
+        let graph = Graph(kernels: kernels)
+        let operands = test.inputs.enumerated().map {
+            graph.parameter("x\($0.offset)", $0.element.shape)
+        }
+        // Two writes after each other, as for the tokens of two steps.
+        let once = graph.apply(test.kernel, operands)
+        let twice = graph.apply(test.kernel, once + operands.dropFirst())
+        let client = try TestClient.shared
+        let program = try client.compile(
+            graph.program(named: "write", returning: twice, donating: [0: 0]))
+        #expect(try program.memoryStatistics().temporary < test.inputs[0].shape.byteCount)
+        var pool = UniqueArray<DeviceBuffer>()
+        pool.append(try client.makeBuffer(test.inputs[0]))
+        let address = try pool[0].deviceAddress()
+        pool = try program.execute(donating: pool, inputs: Array(test.inputs.dropFirst()))
+        #expect(try pool[0].deviceAddress() == address)
+        expectClose(
+            try pool[0].hostArray(), test.expected.converted(to: .bfloat16))
+    }
+
+    /// What a call with one replaced index says.
+    private func refusal(
+        _ test: KernelCase, operand: Int, index: Int, value: Int32
+    ) throws -> String {
+        var inputs = test.inputs
+        var indices = inputs[operand].elements(as: Int32.self)
+        indices[index] = value
+        inputs[operand] = HostArray(indices, inputs[operand].shape.dimensions)
+        let error = #expect(throws: PJRTError.self) {
+            try KernelCase.run(test.kernel, inputs, kernels: kernels)
+        }
+        return error?.message ?? ""
+    }
+
+    @Test(arguments: [
+        (operand: 3, index: 0, value: Int32(1), "a row's sequence is not in the table"),
+        (operand: 3, index: 0, value: -1, "a row's sequence is not in the table"),
+        (operand: 4, index: 0, value: 6, "a row's position is beyond the table"),
+        (operand: 2, index: 0, value: 4, "the table names a block that is not in the pool"),
+        (operand: 2, index: 0, value: -1, "the table names a block that is not in the pool"),
+    ])
+    func `attention refuses indices that lead nowhere`(
+        operand: Int, index: Int, value: Int32, text: String
+    ) throws {
+        var cases = KernelCases(seed: 9, type: .float32)
+        let pair = cases.attention(
+            3, heads: 2, keyValueHeads: 1, 4, sequences: 1, columns: 3, tokens: 2)
+        for test in [pair.probabilities, pair.mix] {
+            let message = try refusal(test, operand: operand, index: index, value: value)
+            #expect(message.contains("\(test.kernel.target): \(text)."))
+        }
+    }
+
+    @Test(arguments: [
+        (operand: 2, value: Int32(3), "a row's block is not in the pool"),
+        (operand: 3, value: 4, "a row's offset is outside its block"),
+        (operand: 3, value: -1, "a row's offset is outside its block"),
+    ])
+    func `the cache refuses places that do not exist`(
+        operand: Int, value: Int32, text: String
+    ) throws {
+        var cases = KernelCases(seed: 10, type: .float32)
+        let test = cases.cacheWrite(2, kind: .value, blocks: 3, heads: 1, 2, tokens: 4)
+        let message = try refusal(test, operand: operand, index: 1, value: value)
+        #expect(message.contains("epas.cache_write: \(text)."))
+    }
+}
