@@ -151,7 +151,9 @@ private struct JobReader: Sendable {
                     count += 1
                     // Lists of a completion have every token that was generated, as lm-eval
                     // needs; those of a chat have what the message is made of.
-                    if request.form == .completion { text.appendSilently(token, score: score) }
+                    if request.form == .completion, request.alternatives != nil {
+                        text.appendSilently(token, score: score)
+                    }
                 }
                 yield(text.finish(), to: continuation)
                 // What was held back may hold a stop string only now: text at the end is final.

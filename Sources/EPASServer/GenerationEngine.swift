@@ -15,8 +15,8 @@ package protocol GenerationEngine: Sendable {
         _ request: GenerationRequest
     ) throws(EngineError) -> AsyncThrowingStream<GenerationEvent, any Error>
 
-    /// Refuses further requests; those that were accepted are finished.
-    func shutDown()
+    /// Refuses further requests; those that were accepted go on.
+    func stopAccepting()
 }
 
 extension Engine: GenerationEngine {

@@ -10,7 +10,7 @@ import Synchronization
 /// An OpenAI-compatible server in front of an engine.
 package final class InferenceServer: Sendable {
     let engine: any GenerationEngine
-    let model: ServedModel
+    package let model: ServedModel
     let options: ServerOptions
     let metrics = ServerMetrics()
     let bodies: BodyBudget
@@ -83,7 +83,6 @@ package final class InferenceServer: Sendable {
             // After the time to finish, what still runs is cancelled, which is no failure.
             guard stopping.withLock({ $0.isStopping }) else { throw error }
         }
-        engine.shutDown()
     }
 
     /// Takes no more requests, finishes those that run, and ends ``run(whenListening:)``.
@@ -92,7 +91,7 @@ package final class InferenceServer: Sendable {
             stopping.isStopping = true
             return stopping.group
         }
-        engine.shutDown()
+        engine.stopAccepting()
         await group?.triggerGracefulShutdown()
     }
 

@@ -58,7 +58,8 @@ struct MetricsText {
             counts.firstTokenSeconds)
         histogram(
             "epas_token_seconds", "Seconds between a text's tokens.", counts.tokenSeconds)
-        counter("epas_disconnects_total", "Clients that went before their answer.",
+        counter(
+            "epas_disconnects_total", "Clients that went before their answer.",
             counts.disconnects)
         counter("epas_connections_total", "Connections accepted.", counts.connections)
         gauge("epas_connections", "Connections open.", counts.open)
@@ -74,10 +75,12 @@ struct MetricsText {
         counter("epas_cancelled_total", "Requests cancelled.", engine.cancelledRequests)
         counter("epas_failed_total", "Requests that failed.", engine.failedRequests)
         counter("epas_prompt_tokens_total", "Prompt tokens.", engine.promptTokens)
-        counter("epas_cached_tokens_total", "Prompt tokens found in the cache.",
+        counter(
+            "epas_cached_tokens_total", "Prompt tokens found in the cache.",
             engine.cachedTokens)
         counter("epas_new_tokens_total", "Tokens generated.", engine.newTokens)
-        counter("epas_preemptions_total", "Requests that started over for want of memory.",
+        counter(
+            "epas_preemptions_total", "Requests that started over for want of memory.",
             engine.preemptions)
         counter("epas_decode_runs_total", "Runs of the decode program.", engine.decodeRuns)
         counter("epas_decode_rows_total", "Rows of all decode runs.", engine.decodeRows)

@@ -18,7 +18,7 @@ struct ModelList {
                 write(name: server.model.name, count: server.model.sharing.standard, &writer)
                 for count in 0...server.model.sharing.maximum {
                     write(
-                        name: "\(server.model.name)\(SharingAlias.mark)\(count)", count: count,
+                        name: "\(server.model.name)\(ServedSharing.mark)\(count)", count: count,
                         &writer)
                 }
             }
@@ -31,7 +31,7 @@ struct ModelList {
             alias: alias, field: nil, header: nil, loadCount: nil)
         var name = server.model.name
         if let alias {
-            name += SharingAlias.mark
+            name += ServedSharing.mark
             if let kind = alias.kind { name += "\(kind.rawValue):" }
             name += "\(alias.count)"
         }

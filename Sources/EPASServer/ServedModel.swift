@@ -32,15 +32,15 @@ package struct ServedModel: Sendable {
     /// Reads the model's name in a request, which may end in a region length.
     func alias(of requested: String) throws(APIError) -> SharingAlias? {
         if requested == name { return nil }
-        if requested.hasPrefix(name + SharingAlias.mark),
-            let alias = SharingAlias(requested.dropFirst(name.count + SharingAlias.mark.count))
+        if requested.hasPrefix(name + ServedSharing.mark),
+            let alias = SharingAlias(requested.dropFirst(name.count + ServedSharing.mark.count))
         {
             return alias
         }
         throw APIError(
             .notFound,
             "There is no model \"\(shown(requested))\". Use \"\(shown(name))\", or "
-                + "\"\(shown(name))\(SharingAlias.mark)N\" with N from 0 to \(sharing.maximum).",
+                + "\"\(shown(name))\(ServedSharing.mark)N\" with N from 0 to \(sharing.maximum).",
             parameter: "model", code: "model_not_found")
     }
 

@@ -4,13 +4,16 @@ package import EPASModel
 
 /// The region lengths that a server offers, and which one a request gets.
 package struct ServedSharing: Sendable {
+    /// What stands between a model's name and a region length.
+    package static let mark = "@share="
+
     /// Decoder layers of the model.
-    let layers: Int
+    package let layers: Int
     let kind: SharingKind
     /// Layers that share where a request does not say.
-    let standard: Int
+    package let standard: Int
     /// Layers that may share.
-    let maximum: Int
+    package let maximum: Int
     /// The plan of each length of the server's kind, from 0 to the maximum.
     private let plans: [SharingPlan]
 
@@ -68,8 +71,6 @@ package struct ServedSharing: Sendable {
 struct SharingAlias: Hashable {
     var kind: SharingKind?
     var count: Int
-
-    static let mark = "@share="
 
     /// Reads what follows the mark; `nil` if it is no length.
     init?(_ text: Substring) {

@@ -136,8 +136,10 @@ struct CompletionTests {
     func stopFreesSlot() async throws {
         var script = StubEngine.Script()
         script.reply = { request in
-            request.prompt == [1] ? [Int32](repeating: 65, count: 500) : [Int32](
-                repeating: 66, count: 500)
+            request.prompt == [1]
+                ? [Int32](repeating: 65, count: 500)
+                : [Int32](
+                    repeating: 66, count: 500)
         }
         script.tokenTime = .milliseconds(4)
         let engine = try StubEngine(script: script)

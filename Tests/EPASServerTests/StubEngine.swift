@@ -47,7 +47,7 @@ final class StubEngine: GenerationEngine {
     var statistics: EngineStatistics { state.withLock { $0.statistics } }
     var requests: [GenerationRequest] { state.withLock { $0.requests } }
 
-    func shutDown() { state.withLock { $0.isStopped = true } }
+    func stopAccepting() { state.withLock { $0.isStopped = true } }
 
     /// The score of a token at a position: a function of both, the most likely token at 0.5 nats.
     static func score(_ token: Int32, position: Int, alternatives: Int) -> TokenScore {
