@@ -17,6 +17,16 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let lifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
 func room(
     _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
 ) -> Target {
@@ -39,6 +49,14 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -82,14 +100,20 @@ let package = Package(
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASJSON", "EPASModel",
                 "EPASRuntime", "EPASTokenizer", "EPASTraining", collections,
             ]),
+        room(
+            "EPASServer",
+            [
+                "EPASCheckpoint", "EPASConfig", "EPASInference", "EPASJSON", "EPASModel",
+                "EPASTokenizer", crypto, httpTypes, hummingbird, hummingbirdCore, lifecycle,
+                logging, nioCore, nioHTTP1, nioHTTPTypes,
+            ]),
         room("EPASTesting", ["EPASArray", "EPASGraph", "EPASRuntime", collections]),
         .executableTarget(
             name: "epas",
             dependencies: [
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASEvaluation",
                 "EPASGraph", "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime",
-                "EPASTokenizer",
-                "EPASTraining", arguments, collections,
+                "EPASServer", "EPASTokenizer", "EPASTraining", arguments, collections,
             ],
             swiftSettings: settings),
 
@@ -125,6 +149,9 @@ let package = Package(
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASGraph", "EPASModel",
                 "EPASRuntime", "EPASTesting", "EPASTokenizer", "EPASTraining", collections,
             ]),
+        tests(
+            "EPASServer",
+            ["EPASCheckpoint", "EPASInference", "EPASJSON", "EPASModel", "EPASTokenizer"]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],
     cxxLanguageStandard: .cxx17

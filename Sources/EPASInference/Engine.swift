@@ -1,4 +1,5 @@
 package import BasicContainers
+import DequeModule
 package import EPASArray
 package import EPASModel
 package import EPASRuntime
@@ -117,8 +118,8 @@ package final class Engine: Sendable {
         }
     }
 
-    /// Compiles the programs of a plan, so that its first request does not wait for them; returns
-    /// when that is done.
+    /// Compiles the programs of a plan, so that its first requests do not wait for them; returns
+    /// when that is done. Requests that run meanwhile go on after each program.
     ///
     /// - Throws: ``PJRTError`` if the compiler fails.
     package func compile(_ plan: SharingPlan) throws {
@@ -136,10 +137,15 @@ package final class Engine: Sendable {
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
-    /// Refuses further requests and returns when those that were accepted are done.
-    package func shutDown() {
+    /// Refuses further requests; those that were accepted go on.
+    package func stopAccepting() {
         mail.withLock { $0.isStopping = true }
         wake.signal()
+    }
+
+    /// Refuses further requests and returns when those that were accepted are done.
+    package func shutDown() {
+        stopAccepting()
         stopped.wait()
         // For others that wait as well.
         stopped.signal()
@@ -209,6 +215,7 @@ package final class Engine: Sendable {
     // MARK: The engine's thread
 
     private func work(_ core: EngineCore) {
+        var pending: Deque<Preparation> = []
         while true {
             let (submissions, cancelled, preparations, isStopping) = mail.withLock { mail in
                 let taken = (
@@ -227,17 +234,21 @@ package final class Engine: Sendable {
                         events: submission.events, submitted: submission.time))
             }
             for id in cancelled { core.cancel(id) }
-            for preparation in preparations {
+            pending.append(contentsOf: preparations)
+            if let preparation = pending.first {
                 do {
-                    try core.prepare(preparation.plan)
-                    preparation.done(nil)
+                    if try isStopping || !core.compileNext(of: preparation.plan) {
+                        pending.removeFirst()
+                        preparation.done(nil)
+                    }
                 } catch {
+                    pending.removeFirst()
                     preparation.done(error)
                 }
             }
             core.advance()
             report(core)
-            if core.isIdle {
+            if core.isIdle, pending.isEmpty {
                 if isStopping { break }
                 wake.wait()
             }

@@ -225,18 +225,26 @@ extension EngineCore {
         return executable
     }
 
-    /// Compiles what a plan's requests run.
-    func prepare(_ plan: SharingPlan) throws {
+    /// Compiles one of the programs that a plan's requests run while they are short.
+    ///
+    /// - Returns: Whether there was one left.
+    func compileNext(of plan: SharingPlan) throws -> Bool {
         let plan = plan.asExecuted
         let columns = columns(for: 1)
-        for rows in [Self.smallChunk, max(options.promptChunk, Self.smallChunk + 1)] {
-            _ = try executable(
-                CacheProgram(
-                    plan: plan, purpose: .fill, rows: rows, sequences: Self.sequencesPerChunk,
-                    columns: columns))
+        var programs = [Self.smallChunk, max(options.promptChunk, Self.smallChunk + 1)].map {
+            rows in
+            CacheProgram(
+                plan: plan, purpose: .fill, rows: rows, sequences: Self.sequencesPerChunk,
+                columns: columns)
         }
-        _ = try executable(
-            CacheProgram(plan: plan, purpose: .logits, rows: 1, sequences: 1, columns: columns))
+        for count in 1...options.slots where decodeRows(count) == count {
+            programs.append(
+                CacheProgram(
+                    plan: plan, purpose: .logits, rows: count, sequences: count, columns: columns))
+        }
+        guard let next = programs.first(where: { self.programs[$0] == nil }) else { return false }
+        _ = try executable(next)
+        return true
     }
 }
 

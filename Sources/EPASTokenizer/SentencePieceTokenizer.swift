@@ -141,6 +141,17 @@ package struct SentencePieceTokenizer: Tokenizer {
     package func decode(_ ids: [Int32]) -> String {
         processor.decode(ids.map { 0..<Int32(vocabularySize) ~= $0 ? $0 : unknown })
     }
+
+    package func symbol(of id: Int32) -> TokenSymbol? {
+        guard checked.pieces.indices.contains(Int(id)) else { return nil }
+        let piece = checked.pieces[Int(id)]
+        let text = String(decoding: piece.bytes, as: UTF8.self)
+        switch piece.kind {
+        case .control, .unknown: return .special(text)
+        case .byte: return UInt8(text.dropFirst(3).prefix(2), radix: 16).map { .bytes([$0]) }
+        case .normal, .userDefined, .unused: return nil
+        }
+    }
 }
 
 /// The library's model object.

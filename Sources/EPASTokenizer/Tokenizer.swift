@@ -29,6 +29,17 @@ package protocol Tokenizer: Sendable {
     /// Returns the text of the ids. Special tokens have no text; an id outside the vocabulary
     /// reads as an unknown token or has none; bytes that are not UTF-8 become U+FFFD.
     func decode(_ ids: [Int32]) -> String
+
+    /// What a token is beside the text that ``decode(_:)`` gives, if anything.
+    func symbol(of id: Int32) -> TokenSymbol?
+}
+
+/// A token that is not simply a piece of text.
+package enum TokenSymbol: Hashable, Sendable {
+    /// One without text, by its name, such as `</s>`.
+    case special(String)
+    /// Bytes, which need not be whole characters.
+    case bytes([UInt8])
 }
 
 /// A file of a tokenizer's folder.
@@ -44,6 +55,8 @@ package struct TokenizerFile: Sendable, Hashable {
 }
 
 extension Tokenizer {
+    package func symbol(of id: Int32) -> TokenSymbol? { nil }
+
     /// Returns the ids of the text. No special token is added, and text that spells one stays
     /// text.
     package func encode(_ text: String) -> [Int32] { encode(text, allowingSpecial: false) }

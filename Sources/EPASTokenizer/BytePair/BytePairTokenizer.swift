@@ -223,4 +223,14 @@ package struct BytePairTokenizer: Tokenizer {
         for decoder in decoders { decoder.apply(to: &texts, searcher) }
         return String(decoding: Array(texts.joined()), as: UTF8.self)
     }
+
+    package func symbol(of id: Int32) -> TokenSymbol? {
+        if let token = added[id] {
+            return token.isSpecial
+                ? .special(String(decoding: token.content, as: UTF8.self)) : nil
+        }
+        guard let text = model.text(of: id) else { return nil }
+        return (decoders ?? []).lazy.compactMap { $0.bytes(of: Array(text)) }.first
+            .map(TokenSymbol.bytes)
+    }
 }

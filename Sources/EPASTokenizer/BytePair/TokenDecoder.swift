@@ -45,6 +45,15 @@ enum TokenDecoder: Sendable {
         }
     }
 
+    /// The bytes of a token whose text this step makes of single bytes.
+    func bytes(of token: [UInt8]) -> [UInt8]? {
+        switch self {
+        case .byteLevel: ByteAlphabet.bytes(of: token)
+        case .byteFallback: Self.byte(named: token).map { [$0] }
+        default: nil
+        }
+    }
+
     /// Makes text of the runs of tokens such as `<0xE2>`; a run that is not UTF-8 becomes as many
     /// replacement characters.
     private static func joinBytes(_ tokens: inout [[UInt8]]) {

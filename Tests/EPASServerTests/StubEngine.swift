@@ -1,0 +1,196 @@
+import EPASInference
+import EPASModel
+import EPASServer
+import Synchronization
+
+/// An engine without a model: what it says follows from the request alone.
+final class StubEngine: GenerationEngine {
+    struct Script: Sendable {
+        /// The tokens that continue a request, up to its own limit.
+        var reply: @Sendable (GenerationRequest) -> [Int32] = { request in
+            request.prompt.filter { $0 < 256 }.reversed()
+        }
+        /// Time that a token takes.
+        var tokenTime = Duration.zero
+        /// The number of tokens after which it fails.
+        var failsAfter: Int?
+    }
+
+    let model: ModelConfig
+    let maximumSequence: Int
+    let slots: Int
+    private let queue: Int
+    private let script: Script
+    private let state = Mutex(State())
+
+    private struct State {
+        var statistics = EngineStatistics()
+        var waiting: [(id: Int, CheckedContinuation<Bool, Never>)] = []
+        var next = 0
+        var isStopped = false
+        var requests: [GenerationRequest] = []
+    }
+
+    init(
+        maximumSequence: Int = 512, slots: Int = 4, queue: Int = 256, layers: Int = 8,
+        script: Script = Script()
+    ) throws {
+        model = try ModelConfig(
+            layers: layers, width: 8, heads: 2, feedForward: 8, vocabulary: 258,
+            maximumSequence: maximumSequence)
+        self.maximumSequence = maximumSequence
+        self.slots = slots
+        self.queue = queue
+        self.script = script
+    }
+
+    var statistics: EngineStatistics { state.withLock { $0.statistics } }
+    var requests: [GenerationRequest] { state.withLock { $0.requests } }
+
+    func stopAccepting() { state.withLock { $0.isStopped = true } }
+
+    /// The score of a token at a position: a function of both, the most likely token at 0.5 nats.
+    static func score(_ token: Int32, position: Int, alternatives: Int) -> TokenScore {
+        let chosen = TokenScore.Candidate(
+            token: token, logProbability: -0.125 - Float(token % 7) / 3 - Float(position % 5) / 7)
+        var candidates = (0..<Int32(alternatives)).map { rank in
+            TokenScore.Candidate(
+                token: (token + rank * 31) % 256,
+                logProbability: chosen.logProbability - Float(rank) * 0.7)
+        }
+        // At odd positions the model would have said something else.
+        if !position.isMultiple(of: 2), !candidates.isEmpty {
+            candidates[0] = .init(
+                token: (token + 1) % 256, logProbability: chosen.logProbability / 2)
+        }
+        return TokenScore(chosen: chosen, alternatives: candidates)
+    }
+
+    func submit(
+        _ request: GenerationRequest
+    ) throws(EngineError) -> AsyncThrowingStream<GenerationEvent, any Error> {
+        let refusal = state.withLock { state -> EngineError? in
+            if state.isStopped { return .stopped }
+            let statistics = state.statistics
+            if statistics.running + statistics.waiting >= slots + queue {
+                return .busy(waiting: statistics.waiting)
+            }
+            if statistics.running < slots {
+                state.statistics.running += 1
+            } else {
+                state.statistics.waiting += 1
+            }
+            state.requests.append(request)
+            return nil
+        }
+        if let refusal { throw refusal }
+        let mustWait = state.withLock { $0.statistics.waiting > 0 }
+        let (stream, continuation) = AsyncThrowingStream<GenerationEvent, any Error>.makeStream()
+        let task = Task {
+            await run(request, mayHaveToWait: mustWait, continuation)
+        }
+        continuation.onTermination = { reason in
+            if case .cancelled = reason { task.cancel() }
+        }
+        return stream
+    }
+
+    private func run(
+        _ request: GenerationRequest, mayHaveToWait: Bool,
+        _ continuation: AsyncThrowingStream<GenerationEvent, any Error>.Continuation
+    ) async {
+        if mayHaveToWait { await waitForSlot() }
+        var reply = script.reply(request)
+        var reason = GenerationSummary.Reason.length
+        let limit = request.maximumTokens
+        if let end = reply.firstIndex(where: { request.stopTokens.contains($0) }), end < limit {
+            let token = reply[end]
+            reason = .stop(
+                token,
+                request.alternatives.map {
+                    Self.score(token, position: request.prompt.count + end, alternatives: $0)
+                })
+            reply = Array(reply[..<end])
+        } else if reply.count < limit {
+            reason = .stop(
+                ByteTokenizer.end,
+                request.alternatives.map {
+                    Self.score(
+                        ByteTokenizer.end, position: request.prompt.count + reply.count,
+                        alternatives: $0)
+                })
+        }
+        reply = Array(reply.prefix(limit))
+        if let count = request.promptAlternatives {
+            continuation.yield(
+                .prompt(
+                    request.prompt.enumerated().map { position, token in
+                        position == 0
+                            ? nil : Self.score(token, position: position, alternatives: count)
+                    }))
+        }
+        var made = 0
+        for (index, token) in reply.enumerated() {
+            if script.failsAfter == index {
+                end(cancelled: false, failed: true)
+                continuation.finish(throwing: EngineError.failed("The device is gone. Restart."))
+                return
+            }
+            if script.tokenTime > .zero { try? await Task.sleep(for: script.tokenTime) }
+            if Task.isCancelled { break }
+            continuation.yield(
+                .token(
+                    token,
+                    request.alternatives.map {
+                        Self.score(
+                            token, position: request.prompt.count + index, alternatives: $0)
+                    }))
+            made += 1
+        }
+        let isCancelled = Task.isCancelled
+        end(cancelled: isCancelled, failed: false)
+        guard !isCancelled else {
+            continuation.finish()
+            return
+        }
+        continuation.yield(
+            .finished(
+                GenerationSummary(
+                    reason: reason, promptTokens: request.prompt.count, cachedTokens: 0,
+                    newTokens: made, queuedSeconds: 0, promptSeconds: 0, decodeSeconds: 0)))
+        continuation.finish()
+    }
+
+    private func waitForSlot() async {
+        while !Task.isCancelled {
+            let isIn = state.withLock { state -> Bool in
+                guard state.statistics.running < slots, state.statistics.waiting > 0 else {
+                    return false
+                }
+                state.statistics.waiting -= 1
+                state.statistics.running += 1
+                return true
+            }
+            if isIn { return }
+            try? await Task.sleep(for: .milliseconds(2))
+        }
+        state.withLock {
+            // `end` takes one off the running ones.
+            $0.statistics.waiting -= 1
+            $0.statistics.running += 1
+        }
+    }
+
+    private func end(cancelled: Bool, failed: Bool) {
+        state.withLock {
+            $0.statistics.running -= 1
+            if cancelled {
+                $0.statistics.cancelledRequests += 1
+            } else if failed {
+                $0.statistics.failedRequests += 1
+            } else {
+                $0.statistics.finishedRequests += 1
+            }
+        }
+    }
+}
