@@ -367,7 +367,7 @@ def main() -> None:
             shares = ",".join(map(str, lengths))
             output = epas(
                 "evaluate", folder, "--tasks", tasks / "tasks.yaml", "--share",
-                f"{kind}:{shares}", "--json",
+                f"{kind}:{shares}", "--no-speed", "--json",
             )  # fmt: skip
             seconds = time.monotonic() - start
             rows = [json.loads(line) for line in output.splitlines()]

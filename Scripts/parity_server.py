@@ -116,7 +116,7 @@ def compare_harness(
     scored = [name for name in names if name not in generations]
     output = epas(
         "evaluate", folder, "--tasks", tasks / "tasks.yaml", "--share",
-        f"qk:{','.join(map(str, LENGTHS))}", "--sequence", WINDOW, "--json",
+        f"qk:{','.join(map(str, LENGTHS))}", "--sequence", WINDOW, "--no-speed", "--json",
     )  # fmt: skip
     own = [json.loads(line) for line in output.splitlines()]
     ways = {
