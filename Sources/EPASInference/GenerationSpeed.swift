@@ -40,19 +40,26 @@ package struct GenerationSpeed: Hashable, Sendable {
     /// The speeds of several plans: medians of rounds in which each plan runs once, so that a
     /// machine that changes its pace does so for all. A first round is not counted.
     ///
-    /// - Parameter engine: One that keeps no prefixes, with a slot for each sequence.
+    /// - Parameters:
+    ///   - engine: One that keeps no prefixes, with a slot for each sequence.
+    ///   - rounds: The fewest rounds.
+    ///   - seconds: The time after which no further round begins.
     package static func measure(
-        _ engine: Engine, plans: [SharingPlan], _ workload: Workload, rounds: Int
+        _ engine: Engine, plans: [SharingPlan], _ workload: Workload, rounds: Int,
+        seconds: Double = 0
     ) async throws -> [GenerationSpeed] {
         let requests = try plans.map {
             try workload.requests($0, vocabulary: engine.model.vocabulary)
         }
         var speeds = [[GenerationSpeed]](repeating: [], count: plans.count)
-        for round in 0...rounds {
+        let start = ContinuousClock.now
+        for index in plans.indices { _ = try await GenerationSpeed(requests[index], engine) }
+        var round = 0
+        while round < rounds || (ContinuousClock.now - start) / .seconds(1) < seconds {
             for index in plans.indices {
-                let speed = try await GenerationSpeed(requests[index], engine)
-                if round > 0 { speeds[index].append(speed) }
+                speeds[index].append(try await GenerationSpeed(requests[index], engine))
             }
+            round += 1
         }
         return speeds.map { speeds in
             func median(_ value: (GenerationSpeed) -> Double) -> Double {

@@ -111,7 +111,7 @@ struct TaskRun {
         defer { engine.shutDown() }
         let plans = plans
         return try blocking {
-            try await GenerationSpeed.measure(engine, plans: plans, workload, rounds: 3)
+            try await GenerationSpeed.measure(engine, plans: plans, workload, rounds: 3, seconds: 1)
         }.map(\.tokensPerSecond)
     }
 
