@@ -27,7 +27,7 @@ struct HelpTests {
             ),
             (
                 ["generate"],
-                "prompt max-tokens temperature top-k top-p seed dtype json share plugin threads "
+                "prompt max-tokens temperature top-k top-p min-p repetition-penalty presence-penalty frequency-penalty seed stop dtype json share plugin threads "
                     + "program-cache"
             ),
             (
