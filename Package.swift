@@ -72,6 +72,7 @@ let package = Package(
 
         room("EPASArray", []),
         room("EPASJSON", []),
+        room("EPASTemplate", ["EPASJSON"]),
         room("EPASConfig", ["EPASArray", "Yams"]),
         room("EPASTokenizer", ["COnig", "CSentencePiece", "EPASJSON", crypto]),
         room("EPASData", ["EPASArray", "EPASTokenizer", "CZstd", crypto]),
@@ -113,12 +114,14 @@ let package = Package(
             dependencies: [
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASEvaluation",
                 "EPASGraph", "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime",
-                "EPASServer", "EPASTokenizer", "EPASTraining", arguments, collections,
+                "EPASServer", "EPASTemplate", "EPASTokenizer", "EPASTraining", arguments,
+                collections,
             ],
             swiftSettings: settings),
 
         tests("EPASArray", []),
         tests("EPASConfig", []),
+        tests("EPASTemplate", ["EPASJSON", "EPASTokenizer"], exclude: ["Fixtures"]),
         tests("EPASTokenizer", [], exclude: ["Fixtures"]),
         tests("EPASData", ["CZstd", "EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
@@ -163,7 +166,8 @@ if Context.environment["EPAS_FUZZ"] != nil {
         .executableTarget(
             name: "epas-fuzz",
             dependencies: [
-                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASModel", "EPASTokenizer",
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASJSON", "EPASModel",
+                "EPASTemplate", "EPASTokenizer",
             ],
             path: "Fuzz", exclude: ["Dictionaries"], swiftSettings: settings))
 }

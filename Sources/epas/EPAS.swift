@@ -23,7 +23,8 @@ struct EPASCommand: ParsableCommand {
             DataCommand.self, TrainCommand.self, PlanCommand.self, EvaluateCommand.self,
             GenerateCommand.self, ServeCommand.self, InspectCommand.self, FLOPsCommand.self,
             ReportCommand.self,
-            ProbeCommand.self, ExportCommand.self, TokenizeCommand.self, BenchmarkCommand.self,
+            ProbeCommand.self, ExportCommand.self, TokenizeCommand.self, TemplateCommand.self,
+            BenchmarkCommand.self,
         ])
 
     static func main() {
