@@ -44,6 +44,13 @@ package struct ChatTemplate: Sendable {
         self.tokens = tokens.map { Template.Variable($0.name, .string($0.text), isTrusted: true) }
     }
 
+    /// Whether a folder has a template.
+    ///
+    /// - Throws: ``ChatTemplateError`` for files that cannot be read.
+    package static func isPresent(in folder: URL) throws -> Bool {
+        try !sources(in: folder, json("tokenizer_config.json", in: folder)).isEmpty
+    }
+
     /// Renders a chat.
     ///
     /// - Parameters:

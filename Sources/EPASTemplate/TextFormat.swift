@@ -71,7 +71,9 @@ extension Interpreter {
                 position += 1
                 spec.precision = try number() ?? 0
             }
-            while position < format.count, "hlL".unicodeScalars.contains(scalar(format.units[position])) {
+            while position < format.count,
+                "hlL".unicodeScalars.contains(scalar(format.units[position]))
+            {
                 position += 1
             }
             guard let kind = next() else { throw failure("a format is cut off") }
@@ -227,7 +229,8 @@ extension Interpreter {
         }
         let value: Value?
         if let number = Int(name) {
-            value = arguments.positional.indices.contains(number)
+            value =
+                arguments.positional.indices.contains(number)
                 ? arguments.positional[number] : nil
         } else {
             value = arguments.named[name]
