@@ -33,6 +33,8 @@ struct ByteTokenizer: Tokenizer {
         return ids
     }
 
+    func encode(_ text: String, untrusted: [Range<Int>]) -> [Int32] { encode(text) }
+
     func decode(_ ids: [Int32]) -> String {
         ids.map { id in
             id < 256 ? String(Unicode.Scalar(UInt8(id))) : id == Self.pair ? "th" : ""
