@@ -161,11 +161,11 @@ struct RequestResponder: HTTPResponder {
         guard let name = HTTPField.Name(SharingHeader.name) else { return nil }
         let values = request.headers[values: name]
         guard let first = values.first else { return nil }
-        guard let count = Int(first), values.allSatisfy({ $0 == first }) else {
+        guard let count = Int(first), "\(count)" == first, values.allSatisfy({ $0 == first }) else {
             throw .invalid(
                 SharingHeader.name,
-                "\(SharingHeader.name) is \(shown(values.joined(separator: ", "))). Use a whole "
-                    + "number from 0 to \(server.model.sharing.maximum).")
+                "\(SharingHeader.name) is \"\(shown(values.joined(separator: ", ")))\". Use a "
+                    + "whole number from 0 to \(server.model.sharing.maximum).")
         }
         return count
     }

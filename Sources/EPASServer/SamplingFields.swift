@@ -1,4 +1,5 @@
 import EPASInference
+import EPASJSON
 import HTTPTypes
 
 /// The fields that say how tokens are chosen, the same for texts and for chats.
@@ -6,6 +7,11 @@ struct SamplingFields {
     let temperature: Double
     let topK: Int?
     let topP: Double
+    let minP: Double
+    let repetitionPenalty: Double
+    let presencePenalty: Double
+    let frequencyPenalty: Double
+    let logitBias: [Int32: Double]
     /// The seed of the first text; `nil` asks for one that nobody knows.
     let seed: UInt64
 
@@ -15,18 +21,66 @@ struct SamplingFields {
         guard topP > 0 else {
             throw .invalid("top_p", "top_p is 0. Use a number above 0, at most 1.")
         }
+        minP = try fields.number("min_p", in: 0...1) ?? 0
         // 0 and -1 are what other servers take for "all".
         let topK = try fields.integer("top_k", in: -1...Int(Int32.max)) ?? 0
         self.topK = topK < 1 ? nil : topK
+        presencePenalty = try fields.number("presence_penalty", in: -2...2) ?? 0
+        frequencyPenalty = try fields.number("frequency_penalty", in: -2...2) ?? 0
+        repetitionPenalty = try fields.number("repetition_penalty", in: 0...100) ?? 1
+        guard repetitionPenalty > 0 else {
+            throw .invalid(
+                "repetition_penalty",
+                "repetition_penalty is 0. Use a number above 0, at most 100.")
+        }
+        logitBias = try Self.biases(&fields, vocabulary: vocabulary, most: limits.biases)
         let seed = try fields.integer("seed", in: Int.min...Int.max)
         self.seed = seed.map { UInt64(bitPattern: Int64($0)) } ?? .random(in: 0 ... .max)
+    }
+
+    /// An object from tokens, spelt as strings, to what is added to their logits.
+    private static func biases(
+        _ fields: inout RequestFields, vocabulary: Int, most: Int
+    ) throws(APIError) -> [Int32: Double] {
+        guard let value = fields.value("logit_bias") else { return [:] }
+        guard case .object(let entries) = value else {
+            throw .invalid(
+                "logit_bias",
+                "logit_bias is \(value.quotation). Use an object from tokens to numbers.")
+        }
+        guard entries.count <= most else {
+            throw .invalid(
+                "logit_bias", "logit_bias has \(entries.count) tokens. Use at most \(most).")
+        }
+        var biases: [Int32: Double] = [:]
+        for (key, value) in entries {
+            // One spelling for each token: two could give it two biases.
+            guard let token = Int32(key), "\(token)" == key,
+                (0..<vocabulary).contains(Int(token))
+            else {
+                throw .invalid(
+                    "logit_bias",
+                    "logit_bias has the token \"\(shown(key))\". Use whole numbers from 0 to "
+                        + "\(vocabulary - 1).")
+            }
+            guard let bias = value.double, (-100...100).contains(bias) else {
+                throw .invalid(
+                    "logit_bias",
+                    "logit_bias has \(value.quotation) for token \(token). Use a number from "
+                        + "-100 to 100.")
+            }
+            biases[token] = bias
+        }
+        return biases
     }
 
     /// The sampler of a text, by its number among those of one prompt.
     func sampler(choice: Int) throws(APIError) -> Sampler {
         do throws(SamplerError) {
             return try Sampler(
-                temperature: temperature, topK: topK, topP: topP,
+                temperature: temperature, topK: topK, topP: topP, minP: minP,
+                repetitionPenalty: repetitionPenalty, presencePenalty: presencePenalty,
+                frequencyPenalty: frequencyPenalty, logitBias: logitBias,
                 seed: seed &+ UInt64(choice))
         } catch {
             throw APIError(.badRequest, error.description)
