@@ -69,7 +69,12 @@ struct RequestResponder: HTTPResponder {
         if response.headers[.contentType] != EventStream.contentType {
             log.finish(response.status.code)
         }
-        if request.method == .head { response.body = ResponseBody() }
+        if request.method == .head {
+            // With the length that GET has.
+            response.body = ResponseBody(contentLength: response.body.contentLength) {
+                try await $0.finish(nil)
+            }
+        }
         return response
     }
 

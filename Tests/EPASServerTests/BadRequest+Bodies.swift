@@ -19,7 +19,7 @@ extension BadRequest {
 
     static let bodies: [BadRequest] =
         [
-            json("", 0, "a number is expected"),
+            BadRequest("", nil, "The body is empty. Send a JSON object."),
             json(" \n\t ", 4, "a number is expected"),
             json("{", 1, "a key is expected"),
             json(#"{"prompt""#, 9, "a colon is expected"),
