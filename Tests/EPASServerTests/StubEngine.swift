@@ -14,6 +14,21 @@ final class StubEngine: GenerationEngine {
         var tokenTime = Duration.zero
         /// The number of tokens after which it fails.
         var failsAfter: Int?
+
+        /// Says nothing until it is cancelled.
+        static var hanging: Script {
+            var script = Script()
+            script.tokenTime = .seconds(1000)
+            return script
+        }
+
+        /// Says a letter every few milliseconds, for minutes.
+        static var steady: Script {
+            var script = Script()
+            script.reply = { _ in [Int32](repeating: 65, count: 1 << 16) }
+            script.tokenTime = .milliseconds(5)
+            return script
+        }
     }
 
     let model: ModelConfig
