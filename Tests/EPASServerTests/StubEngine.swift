@@ -40,8 +40,6 @@ final class StubEngine: GenerationEngine {
 
     private struct State {
         var statistics = EngineStatistics()
-        var waiting: [(id: Int, CheckedContinuation<Bool, Never>)] = []
-        var next = 0
         var isStopped = false
         var requests: [GenerationRequest] = []
     }
@@ -84,25 +82,24 @@ final class StubEngine: GenerationEngine {
     func submit(
         _ request: GenerationRequest
     ) throws(EngineError) -> AsyncThrowingStream<GenerationEvent, any Error> {
-        let refusal = state.withLock { state -> EngineError? in
-            if state.isStopped { return .stopped }
+        let mustWait = try state.withLock { (state) throws(EngineError) -> Bool in
+            if state.isStopped { throw .stopped }
             let statistics = state.statistics
             if statistics.running + statistics.waiting >= slots + queue {
-                return .busy(waiting: statistics.waiting)
+                throw .busy(waiting: statistics.waiting)
             }
-            if statistics.running < slots {
-                state.statistics.running += 1
-            } else {
+            let mustWait = statistics.running >= slots
+            if mustWait {
                 state.statistics.waiting += 1
+            } else {
+                state.statistics.running += 1
             }
             state.requests.append(request)
-            return nil
+            return mustWait
         }
-        if let refusal { throw refusal }
-        let mustWait = state.withLock { $0.statistics.waiting > 0 }
         let (stream, continuation) = AsyncThrowingStream<GenerationEvent, any Error>.makeStream()
         let task = Task {
-            await run(request, mayHaveToWait: mustWait, continuation)
+            await run(request, mustWait: mustWait, continuation)
         }
         continuation.onTermination = { reason in
             if case .cancelled = reason { task.cancel() }
@@ -111,10 +108,10 @@ final class StubEngine: GenerationEngine {
     }
 
     private func run(
-        _ request: GenerationRequest, mayHaveToWait: Bool,
+        _ request: GenerationRequest, mustWait: Bool,
         _ continuation: AsyncThrowingStream<GenerationEvent, any Error>.Continuation
     ) async {
-        if mayHaveToWait { await waitForSlot() }
+        if mustWait { await waitForSlot() }
         var reply = script.reply(request)
         var reason = GenerationSummary.Reason.length
         let limit = request.maximumTokens
