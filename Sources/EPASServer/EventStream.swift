@@ -45,6 +45,8 @@ struct EventStream: Sendable {
             for try await event in run.events {
                 switch event {
                 case .piece(let job, let piece):
+                    // A token that is a part of a character has no text of its own.
+                    if piece.text.isEmpty, request.alternatives == nil { continue }
                     let choice = AnswerWriter.Choice(
                         index: job, text: piece.text, tokens: piece.tokens)
                     try await output.write(ByteBuffer(bytes: writer.chunk(choice)))

@@ -33,8 +33,8 @@ struct DisconnectTests {
         var script: StubEngine.Script { self == .silentStream ? .hanging : .steady }
     }
 
-    /// The slot is to be back within 250 ms; a machine that does other work may take longer.
-    private static let patience = 2.5
+    /// Seconds in which a slot is to be back. On an idle machine it takes milliseconds.
+    private static let patience = 10.0
 
     private static func isIdle(_ engine: StubEngine) async -> Bool {
         await eventually(within: patience) {

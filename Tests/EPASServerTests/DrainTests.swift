@@ -29,7 +29,10 @@ struct DrainTests {
 
     @Test("what runs is finished, streams and whole answers, and what waits too")
     func finishes() async throws {
-        let engine = try StubEngine(slots: 2, script: .steady)
+        let gate = Gate()
+        var script = StubEngine.Script.steady
+        script.gate = gate
+        let engine = try StubEngine(slots: 2, script: script)
         try await TestServer.with(engine: engine) { test in
             let whole = #"{"prompt": "a", "max_tokens": 100}"#
             var connections: [TestConnection] = []
@@ -39,6 +42,7 @@ struct DrainTests {
             #expect(await eventually { engine.statistics.running == 2 })
             #expect(await eventually { engine.statistics.waiting == 2 })
             await test.server.stop()
+            gate.open()
             for connection in connections {
                 let answer = try TestClient.parse(await connection.readToEnd())
                 let text =
@@ -75,21 +79,26 @@ struct DrainTests {
         }
     }
 
+    private static func isRefused(by client: TestClient) async -> Bool {
+        guard let connection = try? await client.start(body) else { return true }
+        let bytes = (try? await connection.readToEnd()) ?? []
+        connection.close()
+        return bytes.isEmpty || bytes.contains(Array("503".utf8))
+    }
+
     @Test("connections that come while the last stream runs are not served")
     func newConnections() async throws {
-        let engine = try StubEngine(script: .steady)
+        let gate = Gate()
+        var script = StubEngine.Script.steady
+        script.gate = gate
+        let engine = try StubEngine(script: script)
         try await TestServer.with(engine: engine) { test in
             let connection = try await test.client.start(Self.body)
-            _ = try await connection.read(until: "\"A\"")
+            #expect(await eventually { engine.statistics.running == 1 })
             await test.server.stop()
-            let isRefused = await eventually {
-                guard let late = try? await test.client.start(Self.body) else { return true }
-                defer { late.close() }
-                let bytes = try? await late.readToEnd()
-                return bytes?.isEmpty == true || bytes?.contains(Array("503".utf8)) == true
-            }
-            #expect(isRefused)
+            #expect(await eventually { await Self.isRefused(by: test.client) })
             #expect(engine.requests.count == 1)
+            gate.open()
             _ = try await connection.read(until: "[DONE]")
             connection.close()
         }

@@ -15,6 +15,9 @@ final class StubEngine: GenerationEngine {
         /// The number of tokens after which it fails.
         var failsAfter: Int?
 
+        /// Keeps replies from beginning while it is closed.
+        var gate: Gate?
+
         /// Says nothing until it is cancelled.
         static var hanging: Script {
             var script = Script()
@@ -112,6 +115,9 @@ final class StubEngine: GenerationEngine {
         _ continuation: AsyncThrowingStream<GenerationEvent, any Error>.Continuation
     ) async {
         if mustWait { await waitForSlot() }
+        while let gate = script.gate, !gate.isOpen, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(2))
+        }
         var reply = script.reply(request)
         var reason = GenerationSummary.Reason.length
         let limit = request.maximumTokens
@@ -205,4 +211,11 @@ final class StubEngine: GenerationEngine {
             }
         }
     }
+}
+
+/// Holds replies back until a test opens it.
+final class Gate: Sendable {
+    private let state = Mutex(false)
+    var isOpen: Bool { state.withLock { $0 } }
+    func open() { state.withLock { $0 = true } }
 }
