@@ -217,7 +217,8 @@ struct LimitsTests {
                 await eventually { test.server.metrics.counts.open == 0 })
             #expect(await eventually { engine.statistics.running == 0 })
             #expect(
-                await eventually { test.log.lines.contains { $0.contains("status=499") } })
+                await eventually { test.log.lines.contains { $0.contains("status=499") } },
+                "\(test.log.lines)")
             #expect(try await test.client.get("/health").status == 200)
         }
     }
