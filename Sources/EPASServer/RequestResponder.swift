@@ -150,7 +150,9 @@ struct RequestResponder: HTTPResponder {
         if asked.streams {
             headers[.contentType] = EventStream.contentType
             headers[.cacheControl] = "no-cache"
-            let stream = EventStream(run: run, writer: writer, connection: connection, log: log)
+            let stream = EventStream(
+                run: run, writer: writer, connection: connection, log: log,
+                loop: context.channel.eventLoop)
             return Response(status: .ok, headers: headers, body: stream.body)
         }
         defer { connection.onClose(nil) }
