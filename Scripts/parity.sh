@@ -5,6 +5,7 @@
 #   Scripts/parity.sh [--cases N] [--seed N] [--run FOLDER]
 #   Scripts/parity.sh parity_huggingface.py [--cases N] [--seed N]
 #   Scripts/parity.sh parity_evaluation.py [--items N] [--seed N]
+#   Scripts/parity.sh parity_server.py [--items N] [--seed N]
 #   Scripts/parity.sh make_fixtures.py
 #   Scripts/parity.sh parity_tokenizers.py [--strings N] [--seed N] [--speed]
 #
@@ -30,8 +31,12 @@ if [[ "$script" == parity_huggingface.py ]]; then
     install_python_folder python-4.46 Scripts/parity-4.46-requirements.txt
 fi
 path="$PWD/.deps/$folder"
-if [[ "$script" == parity_evaluation.py ]]; then
+if [[ "$script" == parity_evaluation.py || "$script" == parity_server.py ]]; then
     install_python_folder python-lm-eval Scripts/lm-eval-requirements.txt --no-deps
     path="$path:$PWD/.deps/python-lm-eval"
+fi
+if [[ "$script" == parity_server.py ]]; then
+    install_python_folder python-server Scripts/server-requirements.txt --no-deps
+    path="$path:$PWD/.deps/python-server"
 fi
 PYTHONPATH="$path" PYTHONDONTWRITEBYTECODE=1 exec python3 "Scripts/$script" "$@"

@@ -73,11 +73,11 @@ package struct HostArray: Sendable {
         precondition(
             Element.elementType == shape.elementType,
             "\(shape) read as \(Element.elementType)")
-        return withUnsafeBytes { bytes in
-            (0..<shape.elementCount).map {
-                bytes.loadUnaligned(
-                    fromByteOffset: $0 * MemoryLayout<Element>.stride, as: Element.self)
-            }
+        // Whole at once: element by element, callers in other modules would wait for the generic
+        // form of every step.
+        return [Element](unsafeUninitializedCapacity: shape.elementCount) { elements, count in
+            withUnsafeBytes { UnsafeMutableRawBufferPointer(elements).copyMemory(from: $0) }
+            count = shape.elementCount
         }
     }
 }

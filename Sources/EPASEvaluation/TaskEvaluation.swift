@@ -43,12 +43,12 @@ package struct TaskEvaluation {
     /// - Parameters:
     ///   - parameters: In the order of ``ModelConfig/parameters``: matrices in ``computeType``, the
     ///     others float32.
-    ///   - speed: Measures the new tokens a second that a plan gives; `nil` leaves them out.
+    ///   - speeds: The new tokens a second that each plan gives; `nil` leaves them out.
     ///   - progress: Called with the inputs that are done and all of them.
     package func run(
         parameters: borrowing UniqueArray<DeviceBuffer>,
         compile: (String) throws -> Executable,
-        speed: ((SharingPlan) throws -> Double)? = nil,
+        speeds: [Double]? = nil,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> EvaluationTable {
         let program = ScoringProgram(
@@ -58,11 +58,11 @@ package struct TaskEvaluation {
                 requests, maximumLength: maximumLength, parameters: parameters, progress: progress)
         }
         let metrics = tasks.map { $0.metrics(scores) }
-        let rows = try plans.enumerated().map { index, plan in
+        let rows = plans.enumerated().map { index, plan in
             EvaluationTable.Row(
                 share: plan.text(layers: model.layers), sharingLayers: plan.sources.count,
                 cacheBytesPerToken: model.cacheBytesPerToken(plan: plan, elementType: computeType),
-                tokensPerSecond: try speed?(plan),
+                tokensPerSecond: speeds?[index],
                 tasks: zip(tasks, metrics).map { task, metrics in
                     EvaluationTable.TaskResult(
                         name: task.task.name, kind: task.task.kind.name, items: task.itemCount,

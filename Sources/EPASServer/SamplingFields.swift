@@ -12,7 +12,7 @@ struct SamplingFields {
     let presencePenalty: Double
     let frequencyPenalty: Double
     let logitBias: [Int32: Double]
-    /// The seed of the first text; `nil` asks for one that nobody knows.
+    /// The seed of the first text; one that nobody knows unless the request gives it.
     let seed: UInt64
 
     init(_ fields: inout RequestFields, vocabulary: Int, limits: ServerLimits) throws(APIError) {
@@ -25,20 +25,20 @@ struct SamplingFields {
         // 0 and -1 are what other servers take for "all".
         let topK = try fields.integer("top_k", in: -1...Int(Int32.max)) ?? 0
         self.topK = topK < 1 ? nil : topK
-        presencePenalty = try fields.number("presence_penalty", in: -2...2) ?? 0
-        frequencyPenalty = try fields.number("frequency_penalty", in: -2...2) ?? 0
-        repetitionPenalty = try fields.number("repetition_penalty", in: 0...100) ?? 1
+        repetitionPenalty = try fields.number("repetition_penalty", in: 0...2) ?? 1
         guard repetitionPenalty > 0 else {
             throw .invalid(
                 "repetition_penalty",
-                "repetition_penalty is 0. Use a number above 0, at most 100.")
+                "repetition_penalty is 0. Use a number above 0, at most 2.")
         }
+        presencePenalty = try fields.number("presence_penalty", in: -2...2) ?? 0
+        frequencyPenalty = try fields.number("frequency_penalty", in: -2...2) ?? 0
         logitBias = try Self.biases(&fields, vocabulary: vocabulary, most: limits.biases)
         let seed = try fields.integer("seed", in: Int.min...Int.max)
         self.seed = seed.map { UInt64(bitPattern: Int64($0)) } ?? .random(in: 0 ... .max)
     }
 
-    /// An object from tokens, spelt as strings, to what is added to their logits.
+    /// An object from tokens, as texts of whole numbers, to what is added to their logits.
     private static func biases(
         _ fields: inout RequestFields, vocabulary: Int, most: Int
     ) throws(APIError) -> [Int32: Double] {
@@ -50,24 +50,25 @@ struct SamplingFields {
         }
         guard entries.count <= most else {
             throw .invalid(
-                "logit_bias", "logit_bias has \(entries.count) tokens. Use at most \(most).")
+                "logit_bias",
+                "logit_bias has \(entries.count) tokens. Use at most \(most).")
         }
         var biases: [Int32: Double] = [:]
-        for (key, value) in entries {
-            // One spelling for each token: two could give it two biases.
-            guard let token = Int32(key), "\(token)" == key,
-                (0..<vocabulary).contains(Int(token))
+        for (name, value) in entries {
+            // One spelling for each token, so that none is named twice.
+            guard let token = Int32(name), "\(token)" == name, token >= 0,
+                Int(token) < vocabulary
             else {
                 throw .invalid(
                     "logit_bias",
-                    "logit_bias has the token \"\(shown(key))\". Use whole numbers from 0 to "
+                    "logit_bias names the token \"\(shown(name))\". Use whole numbers from 0 to "
                         + "\(vocabulary - 1).")
             }
             guard let bias = value.double, (-100...100).contains(bias) else {
                 throw .invalid(
                     "logit_bias",
-                    "logit_bias has \(value.quotation) for token \(token). Use a number from "
-                        + "-100 to 100.")
+                    "logit_bias of token \(token) is \(value.quotation). Use a number from -100 "
+                        + "to 100.")
             }
             biases[token] = bias
         }

@@ -68,28 +68,19 @@ struct BenchmarkDecodeCommand: ParsableCommand {
         let engine = try Engine(
             shape, parameters: parameters, client: client, computeType: dtype.elementType,
             options: options, cache: cache)
-        let stream = RandomStream(seed: 1, name: "benchmark")
-        for plan in plans {
-            try engine.compile(plan)
-            let requests = try (0..<batch).map { row in
-                GenerationRequest(
-                    prompt: (0..<sequence).map {
-                        Int32(
-                            stream.bits(at: UInt64(row * sequence + $0)) % UInt64(shape.vocabulary))
-                    }, plan: plan, sampler: try Sampler(), maximumTokens: tokens)
-            }
-            // The first round compiles what is left and is not counted.
-            let rounds = try (0...steps).map { _ in
-                try blocking { try await Round(requests, engine) }
-            }.dropFirst()
-            func median(_ value: (Round) -> Double) -> Double {
-                rounds.map(value).sorted()[rounds.count / 2]
-            }
+        for plan in plans { try engine.compile(plan) }
+        let workload = GenerationSpeed.Workload(
+            batch: batch, promptTokens: sequence, newTokens: tokens)
+        let rounds = steps
+        let speeds = try blocking {
+            try await GenerationSpeed.measure(engine, plans: plans, workload, rounds: rounds)
+        }
+        for (plan, speed) in zip(plans, speeds) {
             let result = Result(
                 model: model, batch: batch, sequence: sequence, tokens: tokens,
                 dtype: dtype.rawValue, share: plan.text(layers: shape.layers),
-                tokensPerSecond: median(\.tokensPerSecond),
-                promptTokensPerSecond: median(\.promptTokensPerSecond),
+                tokensPerSecond: speed.tokensPerSecond,
+                promptTokensPerSecond: speed.promptTokensPerSecond,
                 peakMemoryBytes: ProcessMemory.peakResidentBytes, platform: client.platformName)
             if json.isOn {
                 try printJSON(result)
@@ -101,40 +92,6 @@ struct BenchmarkDecodeCommand: ParsableCommand {
                     (medians of \(steps)), peak memory \(bytes(result.peakMemoryBytes ?? 0))
                     """)
             }
-        }
-    }
-
-    /// All requests at once, from their first to their last tokens.
-    private struct Round: Sendable {
-        let tokensPerSecond: Double
-        let promptTokensPerSecond: Double
-
-        init(_ requests: [GenerationRequest], _ engine: Engine) async throws {
-            let clock = ContinuousClock()
-            let start = clock.now
-            let times = try await withThrowingTaskGroup(of: [ContinuousClock.Instant].self) {
-                group in
-                for request in requests {
-                    group.addTask {
-                        var times: [ContinuousClock.Instant] = []
-                        for try await event in try engine.submit(request) {
-                            if case .token = event { times.append(clock.now) }
-                        }
-                        return times
-                    }
-                }
-                return try await group.reduce(into: []) { $0.append($1) }
-            }
-            // While the last prompts are read, the first sequences already generate: what counts is
-            // the time in which all do.
-            let all = times.compactMap(\.first).max() ?? start
-            let end = times.compactMap(\.last).min() ?? start
-            let counted = times.reduce(0) { sum, times in
-                sum + times.count { $0 > all && $0 <= end }
-            }
-            tokensPerSecond = Double(counted) / ((end - all) / .seconds(1))
-            let prompts = requests.reduce(0) { $0 + $1.prompt.count }
-            promptTokensPerSecond = Double(prompts) / ((all - start) / .seconds(1))
         }
     }
 

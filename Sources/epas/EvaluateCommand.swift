@@ -36,6 +36,11 @@ struct EvaluateCommand: ParsableCommand {
     var output: String?
 
     @OptionGroup var sharing: ShareListOption
+    @Flag(
+        inversion: .prefixedNo,
+        help: "With --tasks: also time how fast each region length makes new tokens.")
+    var speed = true
+
     @OptionGroup var json: JSONOption
     @OptionGroup var runtime: RuntimeOptions
 
@@ -54,7 +59,8 @@ struct EvaluateCommand: ParsableCommand {
         if let tasks {
             try TaskRun(
                 folder: folder, plans: plans, tasks: tasks, options: options,
-                targets: targets.values(for: folder.config), output: output, printsJSON: json.isOn
+                targets: targets.values(for: folder.config), output: output, printsJSON: json.isOn,
+                measuresSpeed: speed
             ).run { try runtime.open() }
             return
         }

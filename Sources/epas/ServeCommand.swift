@@ -113,9 +113,8 @@ struct ServeCommand: ParsableCommand {
             computeType: dtype.elementType, options: engineOptions, cache: cache)
         let model = ServedModel(
             name: name ?? folder.servedName, tokenizer: tokenizer,
-            stopTokens: Set(
-                folder.endOfSequence.map(Int32.init) + [tokenizer.endOfSequence].compactMap(\.self)
-            ), sharing: sharing, fingerprint: "epas-\(dtype.rawValue)")
+            stopTokens: folder.stopTokens(tokenizer), sharing: sharing,
+            fingerprint: "epas-\(dtype.rawValue)")
         try serve(
             InferenceServer(engine: engine, model: model, options: options), engine, sharing,
             isOpen: keys.isEmpty)

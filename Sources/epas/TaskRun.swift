@@ -1,6 +1,7 @@
 import EPASCheckpoint
 import EPASConfig
 import EPASEvaluation
+import EPASInference
 import EPASJSON
 import EPASModel
 import EPASRuntime
@@ -19,8 +20,8 @@ struct TaskRun {
     /// The folder for the JSON file and the picture.
     let output: String?
     let printsJSON: Bool
-    /// Measures the new tokens a second that a plan gives; `nil` leaves speeds out of the table.
-    var speed: ((SharingPlan) throws -> Double)?
+    /// Whether the new tokens a second that each plan gives are measured too.
+    let measuresSpeed: Bool
 
     func run(open: () throws -> (Client, ExecutableCache)) throws {
         let model = folder.config
@@ -30,8 +31,8 @@ struct TaskRun {
             "--sequence is \(sequence), but the model's longest sequence is \(model.maximumSequence). Use that or less."
         )
         try requireInput(
-            targets.leastTokensPerSecond == nil || speed != nil,
-            "--at-least-tokens-per-second needs measured speeds, which this command was not given. Leave it out."
+            targets.leastTokensPerSecond == nil || measuresSpeed,
+            "--at-least-tokens-per-second needs measured speeds. Leave --no-speed out."
         )
         try requireInput(
             targets.mostBelowFull == nil || plans.contains(.none),
@@ -75,15 +76,43 @@ struct TaskRun {
         _ evaluation: TaskEvaluation, open: () throws -> (Client, ExecutableCache)
     ) throws -> EvaluationTable {
         let (client, cache) = try open()
+        // First, so that the weights are not there twice.
+        let speeds = try measuresSpeed ? measureSpeeds(client, cache) : nil
         let parameters = try folder.upload(to: client, matrices: options.dtype.elementType)
         let line = ProgressLine()
         defer { line.clear() }
         return try evaluation.run(
-            parameters: parameters, compile: { try client.compile($0, cache: cache) }, speed: speed
+            parameters: parameters, compile: { try client.compile($0, cache: cache) },
+            speeds: speeds
         ) { done, total in
             let lengths = plans.count == 1 ? "1 region length" : "\(plans.count) region lengths"
             line.update("\(done)/\(total) texts scored at \(lengths)")
         }
+    }
+
+    /// New tokens a second of one sequence behind a prompt of half the longest input.
+    private func measureSpeeds(_ client: Client, _ cache: ExecutableCache) throws -> [Double] {
+        let model = folder.config
+        let longest = max(4, options.sequence ?? model.maximumSequence)
+        let workload = GenerationSpeed.Workload(
+            batch: 1, promptTokens: longest / 2, newTokens: min(64, longest / 2))
+        var engineOptions = EngineOptions()
+        engineOptions.slots = 1
+        engineOptions.maximumSequence = longest
+        engineOptions.reusesPrefixes = false
+        let line = ProgressLine()
+        defer { line.clear() }
+        line.update("timing \(workload.newTokens) tokens at each region length")
+        let engine = try Engine(
+            model,
+            parameters: folder.upload(to: client, matrices: options.dtype.elementType),
+            client: client, computeType: options.dtype.elementType, options: engineOptions,
+            cache: cache)
+        defer { engine.shutDown() }
+        let plans = plans
+        return try blocking {
+            try await GenerationSpeed.measure(engine, plans: plans, workload, rounds: 3, seconds: 1)
+        }.map(\.tokensPerSecond)
     }
 
     private func printTables(_ table: EvaluationTable) throws {

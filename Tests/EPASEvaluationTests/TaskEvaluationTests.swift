@@ -63,7 +63,7 @@ struct TaskEvaluationTests {
         let plans = [SharingPlan.none, try SharingPlan(.queryKey, last: 2, layers: 4)]
         let table = try evaluation(model.config, plans).run(
             parameters: model.upload(), compile: { try TestClient.shared.compile($0) },
-            speed: { Double(100 + $0.sources.count) })
+            speeds: [100, 102])
         #expect(table.rows.map(\.share) == ["none", "qk:2"])
         #expect(table.rows.map(\.sharingLayers) == [0, 2])
         #expect(table.rows.map(\.tokensPerSecond) == [100, 102])

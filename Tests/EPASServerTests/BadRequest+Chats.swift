@@ -140,6 +140,6 @@ extension BadRequest {
                 "stream_options needs stream to be true. Set it."),
             chat(
                 #""logit_bias": {"x": 1}"#, "logit_bias",
-                "logit_bias has the token \"x\". Use whole numbers from 0 to 257."),
+                "logit_bias names the token \"x\". Use whole numbers from 0 to 257."),
         ]
 }

@@ -21,7 +21,7 @@ extension BadRequest {
         + fields("min_p", ["-0.1", "1.1"] + noNumbers, "Use a number from 0 to 1.")
         + fields("presence_penalty", ["-2.1", "2.1"] + noNumbers, "Use a number from -2 to 2.")
         + fields("frequency_penalty", ["-3", "2.00001"] + noNumbers, "Use a number from -2 to 2.")
-        + fields("repetition_penalty", ["-1", "101"] + noNumbers, "Use a number from 0 to 100.")
+        + fields("repetition_penalty", ["-1", "2.1", "101"] + noNumbers, "Use a number from 0 to 2.")
         + fields("echo", noFlags, "Use true or false.")
         + fields("stream", noFlags, "Use true or false.")
         + fields("model", ["5", "true", "{}", #"["tiny"]"#], "Use a string.")
@@ -38,7 +38,7 @@ extension BadRequest {
                 "top_p is 0. Use a number above 0, at most 1."),
             BadRequest(
                 #"{"prompt": "a", "repetition_penalty": 0}"#, "repetition_penalty",
-                "repetition_penalty is 0. Use a number above 0, at most 100."),
+                "repetition_penalty is 0. Use a number above 0, at most 2."),
             BadRequest(
                 #"{"prompt": "a", "n": 2, "best_of": 1}"#, "best_of",
                 "best_of is 1, but n is 2. Use n or more."),
@@ -88,12 +88,12 @@ extension BadRequest {
         ].map {
             BadRequest(
                 #"{"prompt": "a", "logit_bias": {"7": 1, "\#($0)": 1}}"#, "logit_bias",
-                "logit_bias has the token \"\($0)\". Use whole numbers from 0 to 257.")
+                "logit_bias names the token \"\($0)\". Use whole numbers from 0 to 257.")
         }
         + ["100.5", "-101", "1e999", #""1""#, "null", "[1]", "true"].map {
             BadRequest(
                 #"{"prompt": "a", "logit_bias": {"5": \#($0)}}"#, "logit_bias",
-                "logit_bias has \($0) for token 5. Use a number from -100 to 100.")
+                "logit_bias of token 5 is \($0). Use a number from -100 to 100.")
         }
         + [
             BadRequest(

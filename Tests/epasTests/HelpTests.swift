@@ -16,11 +16,18 @@ struct HelpTests {
             (["plan"], "set json"),
             (
                 ["evaluate"],
-                "data tasks split batch sequence batches dtype at-most-below at-least-tokens-per-second cache-within context output share json plugin threads program-cache"
+                "data tasks split batch sequence batches dtype at-most-below at-least-tokens-per-second cache-within context output share speed/--no-speed json plugin threads program-cache"
+            ),
+            (
+                ["serve"],
+                "host port name share max-share adaptive-share dtype api-keys-file quiet slots "
+                    + "queue cache-size max-sequence prompt-chunk no-prefix-cache max-tokens "
+                    + "max-texts max-body max-connections timeout drain plugin threads "
+                    + "program-cache"
             ),
             (
                 ["generate"],
-                "prompt max-tokens temperature top-k top-p seed dtype json share plugin threads "
+                "prompt max-tokens temperature top-k top-p min-p repetition-penalty presence-penalty frequency-penalty seed stop dtype json share plugin threads "
                     + "program-cache"
             ),
             (
@@ -55,7 +62,7 @@ struct HelpTests {
         let result = try Program.run([])
         #expect(result.status == 0)
         for word in [
-            "data", "train", "plan", "evaluate", "generate", "inspect", "flops", "report",
+            "data", "train", "plan", "evaluate", "generate", "serve", "inspect", "flops", "report",
             "benchmark", "EPAS_PJRT_PLUGIN", "EPAS_DEPS", "EPAS_XLA_LOG", "130 interrupted",
         ] {
             #expect(result.output.contains(word))

@@ -66,6 +66,7 @@ struct TaskTests {
                 #expect((row[figure + "_stderr"] is NSNull) == !hasError)
             }
         }
+        #expect(rows[0..<9].allSatisfy { ($0["tokens_per_second"] as? Double ?? 0) > 0 })
         // 4 layers, 2 heads of 8 numbers, float32.
         #expect(
             [0, 3, 6].map { rows[$0]["cache_bytes_per_token"] as? Int }
@@ -100,7 +101,7 @@ struct TaskTests {
     func tables() throws {
         let result = try pipeline.run(
             "evaluate", "runs/run", "--tasks", "tasks/tasks.yaml", "--share", "qk:0,2",
-            "--at-most-below", "0", "--cache-within", "0", "--context", "5")
+            "--at-most-below", "0", "--cache-within", "0", "--context", "5", "--no-speed")
         #expect(result.status == 0, "\(result.errors)")
         let lines = result.output.components(separatedBy: "\n")
         #expect(lines[0] == "choice: 6 items")
@@ -133,6 +134,14 @@ struct TaskTests {
             (
                 64, ["evaluate", "runs/run", "--data", "data", "--output", "x"],
                 "--output and the targets of a recommendation need --tasks."
+            ),
+            (
+                1,
+                [
+                    "evaluate", "runs/run", "--tasks", "tasks/tasks.yaml", "--no-speed",
+                    "--at-least-tokens-per-second", "5",
+                ],
+                "--at-least-tokens-per-second needs measured speeds. Leave --no-speed out."
             ),
             (
                 64, ["evaluate", "runs/run", "--tasks", "y", "--at-most-below", "nan"],

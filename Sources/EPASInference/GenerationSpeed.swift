@@ -1,0 +1,107 @@
+import EPASArray
+package import EPASModel
+
+/// How fast an engine reads prompts and makes new tokens.
+package struct GenerationSpeed: Hashable, Sendable {
+    /// New tokens a second of all sequences together, while all of them make some.
+    package let tokensPerSecond: Double
+    /// Prompt tokens a second, until every sequence has its first new token.
+    package let promptTokensPerSecond: Double
+
+    /// Requests of random prompts.
+    package struct Workload: Hashable, Sendable {
+        /// Sequences at once.
+        package var batch: Int
+        /// Tokens of each prompt, and new tokens of each sequence, 2 or more.
+        package var promptTokens: Int
+        package var newTokens: Int
+
+        package init(batch: Int, promptTokens: Int, newTokens: Int) {
+            self.batch = batch
+            self.promptTokens = promptTokens
+            self.newTokens = newTokens
+        }
+
+        fileprivate func requests(
+            _ plan: SharingPlan, vocabulary: Int
+        ) throws -> [GenerationRequest] {
+            let stream = RandomStream(seed: 1, name: "benchmark")
+            let sampler = try Sampler()
+            return (0..<batch).map { row in
+                GenerationRequest(
+                    prompt: (0..<promptTokens).map {
+                        Int32(
+                            stream.bits(at: UInt64(row * promptTokens + $0)) % UInt64(vocabulary))
+                    }, plan: plan, sampler: sampler, maximumTokens: newTokens)
+            }
+        }
+    }
+
+    /// The speeds of several plans: medians of rounds in which each plan runs once, so that a
+    /// machine that changes its pace does so for all. A first round is not counted.
+    ///
+    /// - Parameters:
+    ///   - engine: One that keeps no prefixes, with a slot for each sequence.
+    ///   - rounds: The fewest rounds.
+    ///   - seconds: The time after which no further round begins.
+    package static func measure(
+        _ engine: Engine, plans: [SharingPlan], _ workload: Workload, rounds: Int,
+        seconds: Double = 0
+    ) async throws -> [GenerationSpeed] {
+        let requests = try plans.map {
+            try workload.requests($0, vocabulary: engine.model.vocabulary)
+        }
+        var speeds = [[GenerationSpeed]](repeating: [], count: plans.count)
+        let start = ContinuousClock.now
+        for index in plans.indices { _ = try await GenerationSpeed(requests[index], engine) }
+        var round = 0
+        while round < rounds || (ContinuousClock.now - start) / .seconds(1) < seconds {
+            for index in plans.indices {
+                speeds[index].append(try await GenerationSpeed(requests[index], engine))
+            }
+            round += 1
+        }
+        return speeds.map { speeds in
+            func median(_ value: (GenerationSpeed) -> Double) -> Double {
+                speeds.map(value).sorted()[speeds.count / 2]
+            }
+            return GenerationSpeed(
+                tokensPerSecond: median(\.tokensPerSecond),
+                promptTokensPerSecond: median(\.promptTokensPerSecond))
+        }
+    }
+
+    private init(tokensPerSecond: Double, promptTokensPerSecond: Double) {
+        self.tokensPerSecond = tokensPerSecond
+        self.promptTokensPerSecond = promptTokensPerSecond
+    }
+
+    /// Runs requests at once.
+    private init(_ requests: [GenerationRequest], _ engine: Engine) async throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let times = try await withThrowingTaskGroup(of: [ContinuousClock.Instant].self) { group in
+            for request in requests {
+                group.addTask {
+                    var times: [ContinuousClock.Instant] = []
+                    for try await event in try engine.submit(request) {
+                        if case .token = event { times.append(clock.now) }
+                    }
+                    return times
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        // While the last prompts are read, the first sequences already generate: what counts is
+        // the time in which all do.
+        let all = times.compactMap(\.first).max() ?? start
+        let end = times.compactMap(\.last).min() ?? start
+        let counted = times.reduce(0) { sum, times in
+            sum + times.count { $0 > all && $0 <= end }
+        }
+        let prompts = requests.reduce(0) { $0 + $1.prompt.count }
+        self.init(
+            tokensPerSecond: Double(counted) / ((end - all) / .seconds(1)),
+            promptTokensPerSecond: Double(prompts) / ((all - start) / .seconds(1)))
+    }
+}
