@@ -21,7 +21,8 @@ extension BadRequest {
         + fields("min_p", ["-0.1", "1.1"] + noNumbers, "Use a number from 0 to 1.")
         + fields("presence_penalty", ["-2.1", "2.1"] + noNumbers, "Use a number from -2 to 2.")
         + fields("frequency_penalty", ["-3", "2.00001"] + noNumbers, "Use a number from -2 to 2.")
-        + fields("repetition_penalty", ["-1", "2.1", "101"] + noNumbers, "Use a number from 0 to 2.")
+        + fields(
+            "repetition_penalty", ["-1", "2.1", "101"] + noNumbers, "Use a number from 0 to 2.")
         + fields("echo", noFlags, "Use true or false.")
         + fields("stream", noFlags, "Use true or false.")
         + fields("model", ["5", "true", "{}", #"["tiny"]"#], "Use a string.")

@@ -241,4 +241,26 @@ struct LimitsTests {
             #expect(try TestClient.parse(await last.readToEnd()).status == 200)
         }
     }
+
+    @Test("300 connections that say half a request do not keep others from being served")
+    func many() async throws {
+        try await TestServer.with(engine: try StubEngine()) { test in
+            var connections: [TestConnection] = []
+            for index in 0..<300 {
+                let connection = try await test.client.open()
+                switch index % 3 {
+                case 0: break
+                case 1: try await connection.send("POST /v1/completions HTTP/1.1\r\nX: ")
+                default: try await connection.send(Self.head("", length: 5000) + "{")
+                }
+                connections.append(connection)
+            }
+            #expect(await eventually { test.server.metrics.counts.open == 300 })
+            try await BadRequest.checkServes(test.client)
+            #expect(try await test.client.get("/health").status == 200)
+            for connection in connections { connection.close() }
+            #expect(await eventually { test.server.metrics.counts.open == 0 })
+            #expect(test.server.bodies.isWhole)
+        }
+    }
 }
