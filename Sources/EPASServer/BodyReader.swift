@@ -45,7 +45,11 @@ struct BodyReader {
                     + "Send it faster.",
                 closesConnection: true)
         } catch let error as HTTPParserError {
+            // The client went before the body's end.
+            if error == .invalidEOFState { throw CancellationError() }
             throw APIError(malformed: error, "body")
+        } catch is IOError {
+            throw CancellationError()
         }
         return body
     }

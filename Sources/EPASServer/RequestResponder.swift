@@ -130,6 +130,8 @@ struct RequestResponder: HTTPResponder {
                 .connection
         }.get()
         let body = try await BodyReader(server: server).read(request, context.channel)
+        // A body that its client cut short ends like a whole one.
+        guard !connection.isClosed else { throw CancellationError() }
         let reader = RequestReader(
             model: server.model, vocabulary: server.engine.model.vocabulary,
             maximumSequence: server.engine.maximumSequence, limits: server.options.limits,

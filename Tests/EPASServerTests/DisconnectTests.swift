@@ -132,6 +132,8 @@ struct DisconnectTests {
             if end == .halfClose { connection.close() }
             #expect(await eventually { test.server.bodies.isWhole })
             #expect(engine.requests.isEmpty)
+            #expect(await eventually { test.log.lines.count == 1 })
+            #expect(test.log.lines[0].contains(" status=499 "), "\(test.log.lines)")
             try await BadRequest.checkServes(test.client)
         }
     }
