@@ -28,4 +28,12 @@ struct BadRequestTests {
             #expect(test.log.lines.count == requests.count + 1)
         }
     }
+
+    @Test("the tables are as long as they are meant to be, without repetition")
+    func count() {
+        let requests = Self.tables.flatMap(\.requests)
+        let keys = requests.map { "\($0.method) \($0.path) \($0.headers) \($0.body)" }
+        #expect(requests.count >= 500)
+        #expect(Set(keys).count == keys.count)
+    }
 }
