@@ -154,7 +154,10 @@ let package = Package(
             ]),
         tests(
             "EPASServer",
-            ["EPASCheckpoint", "EPASInference", "EPASJSON", "EPASModel", "EPASTokenizer"]),
+            [
+                "EPASArray", "EPASCheckpoint", "EPASInference", "EPASJSON", "EPASModel",
+                "EPASRuntime", "EPASTesting", "EPASTokenizer", collections,
+            ]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],
     cxxLanguageStandard: .cxx17
