@@ -105,7 +105,8 @@ let package = Package(
             "EPASServer",
             [
                 "EPASCheckpoint", "EPASConfig", "EPASInference", "EPASJSON", "EPASModel",
-                "EPASTemplate", "EPASTokenizer", crypto, httpTypes, hummingbird, hummingbirdCore, lifecycle,
+                "EPASTemplate", "EPASTokenizer", crypto, httpTypes, hummingbird, hummingbirdCore,
+                lifecycle,
                 logging, nioCore, nioHTTP1, nioHTTPTypes,
             ]),
         room("EPASTesting", ["EPASArray", "EPASGraph", "EPASRuntime", collections]),
