@@ -33,15 +33,26 @@ final class Expression: Sendable {
     let line: Int
     /// Expressions inside each other.
     let depth: Int
+    /// Whether Jinja2 works the value out when it reads the template.
+    let isConstant: Bool
 
     init(_ form: Form, line: Int) {
         self.form = form
         self.line = line
-        depth = (form.children.lazy.map(\.depth).max() ?? 0) + 1
+        let children = form.children
+        depth = (children.lazy.map(\.depth).max() ?? 0) + 1
+        isConstant = !form.isVariable && children.allSatisfy(\.isConstant)
     }
 }
 
 extension Expression.Form {
+    fileprivate var isVariable: Bool {
+        switch self {
+        case .name, .call, .capture: true
+        default: false
+        }
+    }
+
     /// The expressions inside, in the order in which Jinja2's visitors see them.
     var children: [Expression] {
         switch self {

@@ -9,6 +9,8 @@ extension Interpreter {
         switch values[1] ?? .none {
         case .none: break
         case .text(let text): form.indentation = text
+        // Python does not look at the indentation of a lone text.
+        case _ where input.isText: break
         case let value:
             let width = try integer(value, for: "indent")
             form.indentation = try padded(Text(), width: width, fill: 0x20, "ljust")

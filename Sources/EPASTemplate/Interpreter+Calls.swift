@@ -219,8 +219,6 @@ enum Methods {
         }
     }
 
-    static func isText(_ value: Value) -> Bool { kind(of: value) == .text }
-
     /// Those that change a list or dictionary, which the sandbox refuses.
     static let mutating: Set<String> = [
         "clear", "pop", "popitem", "setdefault", "update", "append", "reverse", "insert", "sort",

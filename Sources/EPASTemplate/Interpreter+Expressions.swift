@@ -49,7 +49,14 @@ extension Interpreter {
             let object = try evaluate(object, scope)
             let bounds = try [start, stop, step].map { try $0.map { try evaluate($0, scope) } }
             line = expression.line
-            return try slice(object, try bounds.map(sliceBound))
+            do {
+                return try slice(object, try bounds.map(sliceBound))
+            } catch let error as TemplateError
+                where expression.isConstant && error.cause == .template && !bounds.isStepZero
+            {
+                // Among constants Jinja2 takes it for an item that is missing.
+                return missing("such slice", in: object)
+            }
         case .call: return try evaluate(call: expression, scope, caller: nil)
         case .filter(let input, let name, let arguments):
             let input = try evaluate(input, scope)
@@ -195,7 +202,7 @@ extension Interpreter {
         default:
             guard let names = Methods.names[Methods.kind(of: object)], names.contains(name)
             else { return nil }
-            if Methods.mutating.contains(name), !Methods.isText(object) {
+            if Methods.mutating.contains(name), !object.isText {
                 return .undefined("\(shownName(name)) would change a \(object.typeName)")
             }
             return .method(object, name)
@@ -224,7 +231,7 @@ extension Interpreter {
     private func slice(_ object: Value, _ bounds: [Int?]) throws -> Value {
         let step = bounds[2] ?? 1
         guard step != 0 else { throw failure("the step of a slice is 0") }
-        func places(_ count: Int) throws -> [Int] {
+        func bounded(_ count: Int) -> (start: Int, stop: Int) {
             /// A bound within the sequence, or just outside at the end that stepping begins with.
             func clamped(_ bound: Int?, _ preset: Int) -> Int {
                 guard let bound else { return preset }
@@ -232,8 +239,13 @@ extension Interpreter {
                 return step > 0
                     ? min(max(place, 0), count) : min(max(place, -1), count - 1)
             }
-            let start = clamped(bounds[0], step > 0 ? 0 : count - 1)
-            let stop = clamped(bounds[1], step > 0 ? count : -1)
+            return (
+                clamped(bounds[0], step > 0 ? 0 : count - 1),
+                clamped(bounds[1], step > 0 ? count : -1)
+            )
+        }
+        func places(_ count: Int) throws -> [Int] {
+            let (start, stop) = bounded(count)
             let places = Array(stride(from: start, to: stop, by: step))
             try spend(places.count / 16)
             return places
@@ -247,15 +259,16 @@ extension Interpreter {
         case .tuple(let elements):
             return try tuple(try places(elements.items.count).map { elements.items[$0] })
         case .range(let range):
-            let places = try places(range.count)
-            guard let first = places.first else {
-                return .range(NumberRange(start: 0, stop: 0, step: 1, count: 0))
+            let (start, stop) = bounded(range.count)
+            func value(_ place: Int) throws -> Int {
+                let (distance, overflow) = range.step.multipliedReportingOverflow(by: place)
+                let (value, overflow2) = range.start.addingReportingOverflow(distance)
+                guard !overflow, !overflow2 else { throw limit("a whole number leaves 64 bits") }
+                return value
             }
-            let next = range.step.multipliedReportingOverflow(by: step)
-            guard !next.overflow else { throw failure("the step of a slice is too large") }
-            return try self.range(
-                range[first], range[places[places.count - 1]] + next.partialValue.signum(),
-                next.partialValue)
+            let (next, overflow) = range.step.multipliedReportingOverflow(by: step)
+            guard !overflow else { throw limit("a whole number leaves 64 bits") }
+            return try self.range(value(start), value(stop), next)
         default: throw failure("a \(object.typeName) cannot be sliced")
         }
     }
@@ -308,6 +321,11 @@ extension Interpreter {
         default: throw failure("a \(value.typeName) has no length")
         }
     }
+}
+
+extension [Value?] {
+    /// Whether the bounds of a slice have a step of 0, which even among constants is a fault.
+    fileprivate var isStepZero: Bool { self[2]?.integer == 0 }
 }
 
 extension Value {
