@@ -7,7 +7,7 @@
    the special ids must be those that the chat has with such text taken out.
 3. Random expressions and statements over random variables: the text must be equal, or both must
    refuse. Left out, and counted, is what has no answer to compare: text with an object's address,
-   which `epas` refuses to write, and whole numbers beyond 64 bits, which it refuses too.
+   which `epas` refuses to write, and whole numbers beyond 64 bits and complex ones, which it refuses too.
 4. White space: random template text around tags with and without signs.
 """
 
@@ -32,7 +32,7 @@ DATE = "26 Jul 2024"
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 COMPILE = chat_template_utils._compile_jinja_template
 ADDRESSES = ("object at 0x", "<built-in", "<bound method", "<function", "<class", "<slot wrapper")
-REFUSED = ("leaves 64 bits", "cannot be written as text")
+REFUSED = ("leaves 64 bits", "cannot be written as text", "is a complex number")
 
 
 def compiled(source: str):

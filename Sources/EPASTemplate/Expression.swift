@@ -34,7 +34,9 @@ final class Expression: Sendable {
     /// Expressions inside each other.
     let depth: Int
     /// Whether Jinja2 works the value out when it reads the template.
-    let isConstant: Bool
+    private let isConstant: Bool
+    /// Whether that matters: among constants a slice of what has none is an item that is missing.
+    let isFolded: Bool
 
     init(_ form: Form, line: Int) {
         self.form = form
@@ -42,13 +44,20 @@ final class Expression: Sendable {
         let children = form.children
         depth = (children.lazy.map(\.depth).max() ?? 0) + 1
         isConstant = !form.isVariable && children.allSatisfy(\.isConstant)
+        isFolded = isConstant && (form.isSlice || children.contains(where: \.isFolded))
     }
 }
 
 extension Expression.Form {
+    fileprivate var isSlice: Bool {
+        if case .slice = self { true } else { false }
+    }
+
     fileprivate var isVariable: Bool {
         switch self {
         case .name, .call, .capture: true
+        case .filter(_, let name, _):
+            ["map", "select", "reject", "selectattr", "rejectattr"].contains(name)
         default: false
         }
     }

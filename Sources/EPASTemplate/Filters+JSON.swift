@@ -119,8 +119,8 @@ extension Interpreter {
             case "\u{C}": escape = "\\f"
             case "\u{0}"..<" ": escape = Self.escape(UInt16(character.value))
             default:
-                // The codes that `ensure_ascii` leaves are those before U+007F and it.
-                guard form.isASCII, character.value > 0x7F else {
+                // `ensure_ascii` writes even U+007F as an escape.
+                guard form.isASCII, character.value >= 0x7F else {
                     units.append(unit)
                     continue
                 }

@@ -117,6 +117,7 @@ extension Interpreter {
         switch arguments.positional.first {
         case nil: break
         case .table(let source): table = source
+        case .undefined(let problem): throw failure(problem)
         case .some(let source):
             for pair in try items(of: source) {
                 let parts = try items(of: pair)

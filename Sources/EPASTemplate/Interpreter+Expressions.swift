@@ -1,6 +1,23 @@
 extension Interpreter {
     func evaluate(_ expression: Expression, _ scope: Scope) throws -> Value {
-        try nested { try evaluateForm(expression, scope) }
+        try nested {
+            if expression.isFolded, !isFolding, let value = try folded(expression, scope) {
+                return value
+            }
+            return try evaluateForm(expression, scope)
+        }
+    }
+
+    /// The value that Jinja2 puts in an expression's place when it reads the template, if any.
+    private func folded(_ expression: Expression, _ scope: Scope) throws -> Value? {
+        isFolding = true
+        defer { isFolding = false }
+        do {
+            let value = try evaluateForm(expression, scope)
+            return value.isLiteral ? value : nil
+        } catch let error as TemplateError where error.cause == .template {
+            return nil
+        }
     }
 
     private func evaluateForm(_ expression: Expression, _ scope: Scope) throws -> Value {
@@ -49,14 +66,7 @@ extension Interpreter {
             let object = try evaluate(object, scope)
             let bounds = try [start, stop, step].map { try $0.map { try evaluate($0, scope) } }
             line = expression.line
-            do {
-                return try slice(object, try bounds.map(sliceBound))
-            } catch let error as TemplateError
-                where expression.isConstant && error.cause == .template && !bounds.isStepZero
-            {
-                // Among constants Jinja2 takes it for an item that is missing.
-                return missing("such slice", in: object)
-            }
+            return try slice(object, bounds)
         case .call: return try evaluate(call: expression, scope, caller: nil)
         case .filter(let input, let name, let arguments):
             let input = try evaluate(input, scope)
@@ -129,14 +139,6 @@ extension Interpreter {
             }
         }
         return arguments
-    }
-
-    private func sliceBound(_ value: Value?) throws -> Int? {
-        guard let value, !value.isNone else { return nil }
-        guard let bound = value.integer else {
-            throw failure("a bound of a slice is a \(value.typeName), not an int")
-        }
-        return bound
     }
 
     // MARK: - Attributes, items, slices
@@ -228,7 +230,18 @@ extension Interpreter {
         }
     }
 
-    private func slice(_ object: Value, _ bounds: [Int?]) throws -> Value {
+    private func slice(_ object: Value, _ keys: [Value?]) throws -> Value {
+        if case .undefined(let problem) = object { throw failure(problem) }
+        let keys = keys.map { $0?.isNone == true ? nil : $0 }
+        let bounds = keys.map { $0?.integer }
+        let areNumbers = zip(keys, bounds).allSatisfy { $0.hasValue == $1.hasValue }
+        guard object.isSliceable, areNumbers else {
+            // Among constants Jinja2 takes it for an item that is missing.
+            if isFolding { return missing("such slice", in: object) }
+            throw failure(
+                object.isSliceable
+                    ? "a bound of a slice is not an int" : "a \(object.typeName) cannot be sliced")
+        }
         let step = bounds[2] ?? 1
         guard step != 0 else { throw failure("the step of a slice is 0") }
         func bounded(_ count: Int) -> (start: Int, stop: Int) {
@@ -251,7 +264,6 @@ extension Interpreter {
             return places
         }
         switch object {
-        case .undefined(let problem): throw failure(problem)
         case .text(let text):
             return .text(text.with(try places(text.count).map { text.units[$0] }))
         case .list(let elements):
@@ -269,7 +281,7 @@ extension Interpreter {
             let (next, overflow) = range.step.multipliedReportingOverflow(by: step)
             guard !overflow else { throw limit("a whole number leaves 64 bits") }
             return try self.range(value(start), value(stop), next)
-        default: throw failure("a \(object.typeName) cannot be sliced")
+        default: fatalError("The value can be sliced")
         }
     }
 
@@ -280,7 +292,7 @@ extension Interpreter {
         let items: [Value]
         switch value {
         case .undefined: items = []
-        case .text(let text): items = text.units.map { .text(text.with([$0])) }
+        case .text(let text): items = text.units.map { .text(Text([$0])) }
         case .list(let elements), .tuple(let elements): return elements.items
         case .table(let table): items = table.entries.map(\.key)
         case .view(let table, .keys): items = table.entries.map(\.key)
@@ -323,12 +335,25 @@ extension Interpreter {
     }
 }
 
-extension [Value?] {
-    /// Whether the bounds of a slice have a step of 0, which even among constants is a fault.
-    fileprivate var isStepZero: Bool { self[2]?.integer == 0 }
-}
-
 extension Value {
+    /// Whether Python code can spell the value.
+    fileprivate var isLiteral: Bool {
+        switch self {
+        case .none, .boolean, .integer, .float, .text, .range: true
+        case .list(let elements), .tuple(let elements): elements.items.allSatisfy(\.isLiteral)
+        case .table(let table):
+            table.entries.allSatisfy { $0.key.isLiteral && $0.value.isLiteral }
+        default: false
+        }
+    }
+
+    fileprivate var isSliceable: Bool {
+        switch self {
+        case .text, .list, .tuple, .range: true
+        default: false
+        }
+    }
+
     init(_ constant: Expression.Constant) {
         switch constant {
         case .none: self = .none
@@ -337,5 +362,11 @@ extension Value {
         case .float(let value): self = .float(value)
         case .text(let text): self = .text(text)
         }
+    }
+}
+
+extension Optional {
+    fileprivate var hasValue: Bool {
+        if case .some = self { true } else { false }
     }
 }

@@ -106,8 +106,9 @@ extension Interpreter {
         case "d", "i", "u":
             switch value {
             case .float(let double):
-                guard double.isFinite, let whole = Int(exactly: double.rounded(.towardZero)) else {
-                    throw failure("a number is no int of 64 bits")
+                guard double.isFinite else { throw failure("a number is not finite") }
+                guard let whole = Int(exactly: double.rounded(.towardZero)) else {
+                    throw limit("a whole number leaves 64 bits")
                 }
                 return try number(String(whole.magnitude), whole < 0, spec)
             default:
