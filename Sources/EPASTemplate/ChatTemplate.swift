@@ -70,7 +70,8 @@ package struct ChatTemplate: Sendable {
             let chat = try list.map { try Self.message($0, template) }
             values["messages"] = .list(
                 Elements(chat, depth: (chat.lazy.map(\.depth).max() ?? 0) + 1))
-            values["tools"] = try tools.map { try template.value(of: $0, isTrusted: false) }
+            values["tools"] =
+                try tools.map { try template.value(of: $0, isTrusted: false) }
                 ?? Value.none
             values["documents"] = Value.none
             values["add_generation_prompt"] = .boolean(addGenerationPrompt)

@@ -33,10 +33,11 @@ final class Expression: Sendable {
     let line: Int
     /// Expressions inside each other.
     let depth: Int
-    /// Whether Jinja2 works the value out when it reads the template.
-    private let isConstant: Bool
-    /// Whether that matters: among constants a slice of what has none is an item that is missing.
-    let isFolded: Bool
+    /// Whether no variable decides the value.
+    let isConstant: Bool
+    /// Whether a slice of a constant is inside, which Jinja2 works out when it reads the template,
+    /// with what is around it as far as no variable is needed.
+    let holdsConstantSlice: Bool
 
     init(_ form: Form, line: Int) {
         self.form = form
@@ -44,7 +45,8 @@ final class Expression: Sendable {
         let children = form.children
         depth = (children.lazy.map(\.depth).max() ?? 0) + 1
         isConstant = !form.isVariable && children.allSatisfy(\.isConstant)
-        isFolded = isConstant && (form.isSlice || children.contains(where: \.isFolded))
+        holdsConstantSlice =
+            isConstant && form.isSlice || children.contains(where: \.holdsConstantSlice)
     }
 }
 
@@ -53,7 +55,7 @@ extension Expression.Form {
         if case .slice = self { true } else { false }
     }
 
-    fileprivate var isVariable: Bool {
+    var isVariable: Bool {
         switch self {
         case .name, .call, .capture: true
         case .filter(_, let name, _):

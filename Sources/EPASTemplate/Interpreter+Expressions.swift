@@ -1,20 +1,21 @@
 extension Interpreter {
     func evaluate(_ expression: Expression, _ scope: Scope) throws -> Value {
         try nested {
-            if expression.isFolded, !isFolding, let value = try folded(expression, scope) {
-                return value
-            }
-            return try evaluateForm(expression, scope)
+            try folded(expression, scope, if: \.isLiteral) ?? evaluateForm(expression, scope)
         }
     }
 
-    /// The value that Jinja2 puts in an expression's place when it reads the template, if any.
-    private func folded(_ expression: Expression, _ scope: Scope) throws -> Value? {
+    /// The value that Jinja2 puts in an expression's place when it reads the template, if any. Only
+    /// slices of constants make a difference, so that others are not looked at.
+    func folded(
+        _ expression: Expression, _ scope: Scope, if isUsed: (Value) -> Bool
+    ) throws -> Value? {
+        guard expression.holdsConstantSlice, !isFolding else { return nil }
         isFolding = true
         defer { isFolding = false }
         do {
             let value = try evaluateForm(expression, scope)
-            return value.isLiteral ? value : nil
+            return isUsed(value) ? value : nil
         } catch let error as TemplateError where error.cause == .template {
             return nil
         }
@@ -23,6 +24,7 @@ extension Interpreter {
     private func evaluateForm(_ expression: Expression, _ scope: Scope) throws -> Value {
         try spend()
         line = expression.line
+        if isFolding, expression.form.isVariable { throw failure("the value is not known yet") }
         switch expression.form {
         case .constant(let constant): return Value(constant)
         case .name(let name): return value(of: name, scope)
@@ -40,9 +42,16 @@ extension Interpreter {
         case .binary(.or, let left, let right):
             let value = try evaluate(left, scope)
             return try isTrue(value) ? value : try evaluate(right, scope)
-        case .binary(let operation, let left, let right):
-            let (left, right) = (try evaluate(left, scope), try evaluate(right, scope))
+        case .binary(let operation, let first, let second):
+            let (left, right) = (try evaluate(first, scope), try evaluate(second, scope))
             line = expression.line
+            if operation == .power, first.isConstant, !second.isConstant,
+                let positive = try positive(left)
+            {
+                // Jinja2 writes a negative constant without parentheses into Python code, where
+                // the power comes before the sign.
+                return try apply(.minus, apply(operation, positive, right))
+            }
             return try apply(operation, left, right)
         case .comparison(let first, let others):
             return try compare(first, others, scope)
@@ -52,6 +61,7 @@ extension Interpreter {
             return try text(units)
         case .conditional(let test, let then, let otherwise):
             if try isTrue(evaluate(test, scope)) { return try evaluate(then, scope) }
+            if isFolding, otherwise == nil { throw failure("the value is not known yet") }
             return try otherwise.map { try evaluate($0, scope) }
                 ?? .undefined("an inline \"if\" is false and has no \"else\"")
         case .attribute(let object, let name):
@@ -78,6 +88,15 @@ extension Interpreter {
             let arguments = try self.arguments(arguments, scope)
             line = expression.line
             return .boolean(try test(name, input, arguments))
+        }
+    }
+
+    /// What a negative number is the negative of.
+    private func positive(_ value: Value) throws -> Value? {
+        switch value {
+        case .integer(let value) where value < 0: try apply(.minus, .integer(value))
+        case .float(let value) where value.sign == .minus: .float(-value)
+        default: nil
         }
     }
 
@@ -192,6 +211,7 @@ extension Interpreter {
         if name.hasPrefix("__"), name.hasSuffix("__") {
             return .undefined("the attribute \(shownName(name)) cannot be reached")
         }
+        if let number = object.numberAttribute(name) { return number }
         switch object {
         case .namespace(let namespace): return namespace.attributes[Key(name)]
         case .loop(let loop): return try attribute(name, of: loop)
@@ -336,6 +356,23 @@ extension Interpreter {
 }
 
 extension Value {
+    /// Attributes of numbers and ranges that are no methods.
+    fileprivate func numberAttribute(_ name: String) -> Value? {
+        switch (self, name) {
+        case (.integer, "real"), (.integer, "numerator"), (.boolean, "real"),
+            (.boolean, "numerator"):
+            return integer.map(Value.integer)
+        case (.integer, "imag"), (.boolean, "imag"): return .integer(0)
+        case (.integer, "denominator"), (.boolean, "denominator"): return .integer(1)
+        case (.float, "real"): return self
+        case (.float, "imag"): return .float(0)
+        case (.range(let range), "start"): return .integer(range.start)
+        case (.range(let range), "stop"): return .integer(range.stop)
+        case (.range(let range), "step"): return .integer(range.step)
+        default: return nil
+        }
+    }
+
     /// Whether Python code can spell the value.
     fileprivate var isLiteral: Bool {
         switch self {

@@ -42,14 +42,16 @@ extension Interpreter {
         if case .undefined(let problem) = value { throw failure(problem) }
         switch Number(value) {
         case .integer(let integer):
-            return sign == .plus ? .integer(integer) : try checked(0, integer, Int.subtractingReportingOverflow)
+            return sign == .plus
+                ? .integer(integer) : try checked(0, integer, Int.subtractingReportingOverflow)
         case .float(let double): return .float(sign == .plus ? double : -double)
         case nil: throw failure("a \(value.typeName) has no sign")
         }
     }
 
     private func checked(
-        _ left: Int, _ right: Int, _ operation: (Int) -> (Int) -> (partialValue: Int, overflow: Bool)
+        _ left: Int, _ right: Int,
+        _ operation: (Int) -> (Int) -> (partialValue: Int, overflow: Bool)
     ) throws -> Value {
         let (value, overflow) = operation(left)(right)
         guard !overflow else { throw limit("a whole number leaves 64 bits") }
@@ -94,7 +96,8 @@ extension Interpreter {
         case .text(let source):
             try spend(total / 16)
             return try text(
-                Array(repeatElement(source.units, count: size == 0 ? 0 : count).joined()), isMarkup: source.isMarkup)
+                Array(repeatElement(source.units, count: size == 0 ? 0 : count).joined()),
+                isMarkup: source.isMarkup)
         case .list(let elements), .tuple(let elements):
             try spend(total)
             let items = Array(repeatElement(elements.items, count: size == 0 ? 0 : count).joined())
@@ -177,7 +180,8 @@ extension Interpreter {
             let isBelow = remainder != 0 && (remainder < 0) != (right < 0)
             return .integer(
                 operation == .modulo
-                    ? (isBelow ? remainder + right : remainder) : (isBelow ? quotient - 1 : quotient))
+                    ? (isBelow ? remainder + right : remainder)
+                    : (isBelow ? quotient - 1 : quotient))
         case .power:
             guard right >= 0 else { return .float(try power(Double(left), Double(right))) }
             return .integer(try power(left, right))
@@ -360,6 +364,7 @@ extension Interpreter {
         case .text(let text): return .text(text)
         case .tuple(let elements): return .tuple(try elements.items.map { try key($0) })
         case .function(let function): return .named(function.rawValue)
+        case .method(_, let name): return .named("." + name)
         case .range(let range): return .tuple(try items(of: .range(range)).map { try key($0) })
         default:
             if let identity = Self.identity(value) { return .object(identity) }

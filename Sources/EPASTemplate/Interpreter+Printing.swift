@@ -133,7 +133,8 @@ extension Text {
                 let (letter, width) =
                     value < 0x100 ? ("x", 2) : value < 0x1_0000 ? ("u", 4) : ("U", 8)
                 let digits = String(value, radix: 16)
-                escape = "\\\(letter)" + String(repeating: "0", count: width - digits.count) + digits
+                escape =
+                    "\\\(letter)" + String(repeating: "0", count: width - digits.count) + digits
             }
             result += escape.unicodeScalars.map { $0.value | unit & Self.mark }
         }

@@ -6,7 +6,7 @@ final class Interpreter {
     private let globals: [String: Value]
     private var steps = 0
     private var depth = 0
-    /// Whether Jinja2 would have worked out what is printed when it read the template.
+    /// Whether what is done is what Jinja2 does when it reads the template.
     var isFolding = false
     /// Line of what is being done, for errors.
     var line = 1
@@ -144,9 +144,8 @@ final class Interpreter {
         switch statement.form {
         case .data(let text): try write(text.units)
         case .print(let expression):
-            isFolding = expression.isFolded
-            defer { isFolding = false }
-            try write(try string(of: evaluate(expression, scope)).units)
+            let value = try folded(expression, scope) { _ in true } ?? evaluate(expression, scope)
+            try write(try string(of: value).units)
         case .conditional(let branches, let otherwise):
             for branch in branches where try isTrue(evaluate(branch.test, scope)) {
                 return try execute(branch.body, scope)

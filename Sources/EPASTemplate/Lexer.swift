@@ -94,7 +94,9 @@ struct Lexer {
                 break
             }
             let sign = byte(start + 2)
-            addText(upTo: start, sign: sign, isPrint: { if case .print = opening { true } else { false } }())
+            addText(
+                upTo: start, sign: sign,
+                isPrint: { if case .print = opening { true } else { false } }())
             let end = start + 2 + (sign == 0x2D || sign == 0x2B ? 1 : 0)
             switch opening {
             case .comment:
@@ -224,7 +226,8 @@ struct Lexer {
                 add(.symbol(text))
                 advance(to: position + text.utf8.count)
             } else {
-                throw failure("the character \(shownCharacter(source[position])) means nothing here")
+                throw failure(
+                    "the character \(shownCharacter(source[position])) means nothing here")
             }
         }
     }
@@ -270,7 +273,8 @@ struct Lexer {
             let first = byte(position + 2) == 0x5F ? position + 3 : position + 2
             if let base = kinds[letter],
                 let last = digitsEnd(
-                    first, { unit in
+                    first,
+                    { unit in
                         Unicode.Scalar(unit).flatMap { Character($0).hexDigitValue }
                             .map { unit < 0x80 && $0 < base } ?? false
                     })
@@ -362,7 +366,8 @@ enum StringLiteral {
             if unit < 0x80 {
                 ascii.append(unit)
             } else {
-                let (letter, width) = unit < 0x100 ? ("x", 2) : unit < 0x1_0000 ? ("u", 4) : ("U", 8)
+                let (letter, width) =
+                    unit < 0x100 ? ("x", 2) : unit < 0x1_0000 ? ("u", 4) : ("U", 8)
                 let digits = String(unit, radix: 16)
                 let zeros = String(repeating: "0", count: width - digits.count)
                 ascii += "\\\(letter)\(zeros)\(digits)".unicodeScalars.map(\.value)

@@ -13,7 +13,8 @@ package struct Template: Sendable {
     private let limits: TemplateLimits
 
     /// - Throws: ``TemplateError`` for what is not of the language.
-    package init(_ source: String, limits: TemplateLimits = TemplateLimits()) throws(TemplateError) {
+    package init(_ source: String, limits: TemplateLimits = TemplateLimits()) throws(TemplateError)
+    {
         self.limits = limits
         do {
             let (body, frames) = try Parser.parse(source, limits: limits)

@@ -32,7 +32,9 @@ extension Interpreter {
             return try isSame(value, other)
         default: break
         }
-        guard Tests.names.contains(name) else { throw failure("there is no test \(shownName(name))") }
+        guard Tests.names.contains(name) else {
+            throw failure("there is no test \(shownName(name))")
+        }
         _ = try bind(arguments, to: [], of: name)
         switch name {
         case "odd": return try equal(apply(.modulo, value, .integer(2)), .integer(1))

@@ -10,7 +10,8 @@ extension Interpreter {
         var isMapping = false
         switch values {
         case .tuple(let elements): items = elements.items
-        case .table, .list:
+        // Python asks of what can be indexed not that all of it is used.
+        case .table, .list, .range, .undefined:
             isMapping = true
             items = [values]
         default: items = [values]
@@ -71,7 +72,9 @@ extension Interpreter {
                 position += 1
                 spec.precision = try number() ?? 0
             }
-            while position < format.count, "hlL".unicodeScalars.contains(scalar(format.units[position])) {
+            while position < format.count,
+                "hlL".unicodeScalars.contains(scalar(format.units[position]))
+            {
                 position += 1
             }
             guard let kind = next() else { throw failure("a format is cut off") }
@@ -228,7 +231,8 @@ extension Interpreter {
         }
         let value: Value?
         if let number = Int(name) {
-            value = arguments.positional.indices.contains(number)
+            value =
+                arguments.positional.indices.contains(number)
                 ? arguments.positional[number] : nil
         } else {
             value = arguments.named[name]
