@@ -122,7 +122,7 @@ let package = Package(
 
         tests("EPASArray", []),
         tests("EPASConfig", []),
-        tests("EPASTemplate", ["EPASJSON", "EPASTokenizer"], exclude: ["Fixtures"]),
+        tests("EPASTemplate", ["EPASJSON", "EPASTokenizer"]),
         tests("EPASTokenizer", [], exclude: ["Fixtures"]),
         tests("EPASData", ["CZstd", "EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),

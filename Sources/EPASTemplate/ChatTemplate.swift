@@ -68,21 +68,39 @@ package struct ChatTemplate: Sendable {
         guard case .array(let list) = messages else {
             throw TemplateError(.messages, line: nil, "they are not a list")
         }
-        var chat: [JSONValue] = []
-        for message in list {
-            guard case .object(let entries) = message else {
-                throw TemplateError(.messages, line: nil, "one of them is not an object")
-            }
-            chat.append(.object(Self.withReasoning(entries)))
-        }
-        let own = [
-            Template.Variable("messages", .array(chat)),
-            Template.Variable("tools", tools ?? .null),
-            Template.Variable("documents", .null),
-            Template.Variable("add_generation_prompt", .boolean(addGenerationPrompt)),
-        ]
         let template = tools == nil ? self.template : toolTemplate ?? self.template
-        return try template.render(variables + tokens + own, now: now)
+        return try template.render(now: now) { values in
+            for variable in variables + tokens {
+                values[variable.name] = try template.value(
+                    of: variable.value, isTrusted: variable.isTrusted)
+            }
+            let chat = try list.map { try Self.message($0, template) }
+            values["messages"] = .list(
+                Elements(chat, depth: (chat.lazy.map(\.depth).max() ?? 0) + 1))
+            values["tools"] =
+                try tools.map { try template.value(of: $0, isTrusted: false) }
+                ?? Value.none
+            values["documents"] = Value.none
+            values["add_generation_prompt"] = .boolean(addGenerationPrompt)
+        }
+    }
+
+    /// Roles that may be part of a special token, which templates such as Phi's write as
+    /// `'<|' + message.role + '|>'`.
+    private static let roles: Set<String> = [
+        "system", "developer", "user", "assistant", "tool", "function", "ipython", "model",
+    ]
+
+    private static func message(_ message: JSONValue, _ template: Template) throws -> Value {
+        guard case .object(let entries) = message else {
+            throw TemplateError(.messages, line: nil, "one of them is not an object")
+        }
+        let value = try template.value(of: .object(withReasoning(entries)), isTrusted: false)
+        guard case .table(var table) = value, let role = message["role"]?.string,
+            roles.contains(role)
+        else { return value }
+        table.set(.text("role"), hashed: Key("role"), to: .text(role))
+        return .table(table)
     }
 
     /// Names under which templates look for what a model thought, as transformers fills them.

@@ -33,15 +33,37 @@ final class Expression: Sendable {
     let line: Int
     /// Expressions inside each other.
     let depth: Int
+    /// Whether no variable decides the value.
+    let isConstant: Bool
+    /// Whether a slice of a constant is inside, which Jinja2 works out when it reads the template,
+    /// with what is around it as far as no variable is needed.
+    let holdsConstantSlice: Bool
 
     init(_ form: Form, line: Int) {
         self.form = form
         self.line = line
-        depth = (form.children.lazy.map(\.depth).max() ?? 0) + 1
+        let children = form.children
+        depth = (children.lazy.map(\.depth).max() ?? 0) + 1
+        isConstant = !form.isVariable && children.allSatisfy(\.isConstant)
+        holdsConstantSlice =
+            isConstant && form.isSlice || children.contains(where: \.holdsConstantSlice)
     }
 }
 
 extension Expression.Form {
+    fileprivate var isSlice: Bool {
+        if case .slice = self { true } else { false }
+    }
+
+    var isVariable: Bool {
+        switch self {
+        case .name, .call, .capture: true
+        case .filter(_, let name, _):
+            ["map", "select", "reject", "selectattr", "rejectattr"].contains(name)
+        default: false
+        }
+    }
+
     /// The expressions inside, in the order in which Jinja2's visitors see them.
     var children: [Expression] {
         switch self {

@@ -9,6 +9,8 @@ extension Interpreter {
         switch values[1] ?? .none {
         case .none: break
         case .text(let text): form.indentation = text
+        // Python does not look at the indentation of a lone text.
+        case _ where input.isText: break
         case let value:
             let width = try integer(value, for: "indent")
             form.indentation = try padded(Text(), width: width, fill: 0x20, "ljust")
@@ -117,8 +119,8 @@ extension Interpreter {
             case "\u{C}": escape = "\\f"
             case "\u{0}"..<" ": escape = Self.escape(UInt16(character.value))
             default:
-                // The codes that `ensure_ascii` leaves are those before U+007F and it.
-                guard form.isASCII, character.value > 0x7F else {
+                // `ensure_ascii` writes even U+007F as an escape.
+                guard form.isASCII, character.value >= 0x7F else {
                     units.append(unit)
                     continue
                 }

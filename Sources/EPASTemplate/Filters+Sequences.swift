@@ -47,8 +47,14 @@ extension Interpreter {
             if case .text = sum { throw failure("texts are joined, not summed") }
             for item in try items(of: input) { sum = try apply(.add, sum, get(item)) }
             return sum
-        case "batch": return try batches(input, arguments)
-        case "slice": return try slices(input, arguments)
+        case "batch", "slice":
+            let parameters = name == "batch" ? "linecount" : "slices"
+            let values = try bind(
+                arguments, to: [parameters, "fill_with"], required: 1, of: name)
+            let (size, fill) = (values[0] ?? .none, values[1] ?? .none)
+            return try lazily { [unowned self] in
+                try name == "batch" ? batches(input, size, fill) : slices(input, size, fill)
+            }
         case "attr":
             let values = try bind(arguments, to: ["name"], required: 1, of: name)
             let name = try requireText(values[0] ?? .none, for: "name").string
@@ -72,11 +78,16 @@ extension Interpreter {
         }
     }
 
-    private func batches(_ input: Value, _ arguments: Arguments) throws -> Value {
-        let values = try bind(
-            arguments, to: ["linecount", "fill_with"], required: 1, of: "batch")
-        let size = values[0] ?? .none
-        let fill = values[1] ?? .none
+    /// Jinja2 finds a fault of these filters when their values are taken.
+    private func lazily(_ make: () throws -> [Value]) throws -> Value {
+        do {
+            return .generator(Generator(try elements(try make())))
+        } catch let error as TemplateError where error.cause == .template {
+            return .generator(Generator(try elements([]), failure: error))
+        }
+    }
+
+    private func batches(_ input: Value, _ size: Value, _ fill: Value) throws -> [Value] {
         var batches: [Value] = []
         var batch: [Value] = []
         for item in try items(of: input) {
@@ -86,23 +97,19 @@ extension Interpreter {
             }
             batch.append(item)
         }
-        if !batch.isEmpty {
-            if !fill.isNone, let size = size.integer, size > batch.count {
-                guard size <= limits.rangeCount else { throw limit("a batch is too large") }
-                batch += Array(repeating: fill, count: size - batch.count)
-            }
-            batches.append(try list(batch))
+        guard !batch.isEmpty else { return batches }
+        if !fill.isNone, try isLess(.integer(batch.count), size) {
+            let size = try integer(size, for: "linecount")
+            guard size <= limits.rangeCount else { throw limit("a batch is too large") }
+            batch += Array(repeating: fill, count: size - batch.count)
         }
-        return .generator(Generator(try elements(batches)))
+        return batches + [try list(batch)]
     }
 
-    private func slices(_ input: Value, _ arguments: Arguments) throws -> Value {
-        let values = try bind(arguments, to: ["slices", "fill_with"], required: 1, of: "slice")
-        let count = try integer(values[0] ?? .none, for: "slices")
+    private func slices(_ input: Value, _ count: Value, _ fill: Value) throws -> [Value] {
         let items = try items(of: input)
-        guard count != 0 else {
-            return .generator(Generator(try elements([]), failure: failure("there are 0 slices")))
-        }
+        let count = try integer(count, for: "slices")
+        guard count != 0 else { throw failure("there are 0 slices") }
         guard count <= limits.rangeCount else { throw limit("there are too many slices") }
         var slices: [Value] = []
         var start = 0
@@ -110,11 +117,11 @@ extension Interpreter {
             let isLonger = number < items.count % count
             let end = start + items.count / count + (isLonger ? 1 : 0)
             var slice = Array(items[start..<end])
-            if let fill = values[1], !fill.isNone, !isLonger { slice.append(fill) }
+            if !fill.isNone, !isLonger { slice.append(fill) }
             slices.append(try list(slice))
             start = end
         }
-        return .generator(Generator(try elements(slices)))
+        return slices
     }
 
     // MARK: - Choosing and ordering

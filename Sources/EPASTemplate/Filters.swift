@@ -191,7 +191,9 @@ extension Interpreter {
     private func rounded(_ input: Value, _ arguments: Arguments) throws -> Value {
         let values = try bind(arguments, to: ["precision", "method"], of: "round")
         let method = try values[1].map { try requireText($0, for: "method").string } ?? "common"
-        let precision = try values[0].map { try integer($0, for: "precision") } ?? 0
+        let isWhole = values[0]?.isNone == true && method == "common"
+        let precision =
+            isWhole ? 0 : try values[0].map { try integer($0, for: "precision") } ?? 0
         guard ["common", "ceil", "floor"].contains(method) else {
             throw failure("the method of \"round\" is common, ceil or floor")
         }
@@ -219,6 +221,9 @@ extension Interpreter {
         }
         guard case .float(let value) = input else {
             throw failure("a \(input.typeName) cannot be rounded")
+        }
+        if isWhole {
+            return try wholeNumber(.float(value.rounded(.toNearestOrEven)), base: 10) ?? .none
         }
         guard value.isFinite, precision < 323 else { return .float(value) }
         guard precision >= 0 else {

@@ -117,6 +117,7 @@ extension Interpreter {
         switch arguments.positional.first {
         case nil: break
         case .table(let source): table = source
+        case .undefined(let problem): throw failure(problem)
         case .some(let source):
             for pair in try items(of: source) {
                 let parts = try items(of: pair)
@@ -218,8 +219,6 @@ enum Methods {
         default: .other
         }
     }
-
-    static func isText(_ value: Value) -> Bool { kind(of: value) == .text }
 
     /// Those that change a list or dictionary, which the sandbox refuses.
     static let mutating: Set<String> = [

@@ -1,11 +1,30 @@
 extension Interpreter {
     func evaluate(_ expression: Expression, _ scope: Scope) throws -> Value {
-        try nested { try evaluateForm(expression, scope) }
+        try nested {
+            try folded(expression, scope, if: \.isLiteral) ?? evaluateForm(expression, scope)
+        }
+    }
+
+    /// The value that Jinja2 puts in an expression's place when it reads the template, if any. Only
+    /// slices of constants make a difference, so that others are not looked at.
+    func folded(
+        _ expression: Expression, _ scope: Scope, if isUsed: (Value) -> Bool
+    ) throws -> Value? {
+        guard expression.holdsConstantSlice, !isFolding else { return nil }
+        isFolding = true
+        defer { isFolding = false }
+        do {
+            let value = try evaluateForm(expression, scope)
+            return isUsed(value) ? value : nil
+        } catch let error as TemplateError where error.cause == .template {
+            return nil
+        }
     }
 
     private func evaluateForm(_ expression: Expression, _ scope: Scope) throws -> Value {
         try spend()
         line = expression.line
+        if isFolding, expression.form.isVariable { throw failure("the value is not known yet") }
         switch expression.form {
         case .constant(let constant): return Value(constant)
         case .name(let name): return value(of: name, scope)
@@ -23,9 +42,16 @@ extension Interpreter {
         case .binary(.or, let left, let right):
             let value = try evaluate(left, scope)
             return try isTrue(value) ? value : try evaluate(right, scope)
-        case .binary(let operation, let left, let right):
-            let (left, right) = (try evaluate(left, scope), try evaluate(right, scope))
+        case .binary(let operation, let first, let second):
+            let (left, right) = (try evaluate(first, scope), try evaluate(second, scope))
             line = expression.line
+            if operation == .power, first.isConstant, !second.isConstant,
+                let positive = try positive(left)
+            {
+                // Jinja2 writes a negative constant without parentheses into Python code, where
+                // the power comes before the sign.
+                return try apply(.minus, apply(operation, positive, right))
+            }
             return try apply(operation, left, right)
         case .comparison(let first, let others):
             return try compare(first, others, scope)
@@ -35,6 +61,7 @@ extension Interpreter {
             return try text(units)
         case .conditional(let test, let then, let otherwise):
             if try isTrue(evaluate(test, scope)) { return try evaluate(then, scope) }
+            if isFolding, otherwise == nil { throw failure("the value is not known yet") }
             return try otherwise.map { try evaluate($0, scope) }
                 ?? .undefined("an inline \"if\" is false and has no \"else\"")
         case .attribute(let object, let name):
@@ -49,7 +76,7 @@ extension Interpreter {
             let object = try evaluate(object, scope)
             let bounds = try [start, stop, step].map { try $0.map { try evaluate($0, scope) } }
             line = expression.line
-            return try slice(object, try bounds.map(sliceBound))
+            return try slice(object, bounds)
         case .call: return try evaluate(call: expression, scope, caller: nil)
         case .filter(let input, let name, let arguments):
             let input = try evaluate(input, scope)
@@ -61,6 +88,15 @@ extension Interpreter {
             let arguments = try self.arguments(arguments, scope)
             line = expression.line
             return .boolean(try test(name, input, arguments))
+        }
+    }
+
+    /// What a negative number is the negative of.
+    private func positive(_ value: Value) throws -> Value? {
+        switch value {
+        case .integer(let value) where value < 0: try apply(.minus, .integer(value))
+        case .float(let value) where value.sign == .minus: .float(-value)
+        default: nil
         }
     }
 
@@ -124,14 +160,6 @@ extension Interpreter {
         return arguments
     }
 
-    private func sliceBound(_ value: Value?) throws -> Int? {
-        guard let value, !value.isNone else { return nil }
-        guard let bound = value.integer else {
-            throw failure("a bound of a slice is a \(value.typeName), not an int")
-        }
-        return bound
-    }
-
     // MARK: - Attributes, items, slices
 
     /// `object.name`: a method or attribute, else an item.
@@ -183,6 +211,7 @@ extension Interpreter {
         if name.hasPrefix("__"), name.hasSuffix("__") {
             return .undefined("the attribute \(shownName(name)) cannot be reached")
         }
+        if let number = object.numberAttribute(name) { return number }
         switch object {
         case .namespace(let namespace): return namespace.attributes[Key(name)]
         case .loop(let loop): return try attribute(name, of: loop)
@@ -195,7 +224,7 @@ extension Interpreter {
         default:
             guard let names = Methods.names[Methods.kind(of: object)], names.contains(name)
             else { return nil }
-            if Methods.mutating.contains(name), !Methods.isText(object) {
+            if Methods.mutating.contains(name), !object.isText {
                 return .undefined("\(shownName(name)) would change a \(object.typeName)")
             }
             return .method(object, name)
@@ -221,10 +250,21 @@ extension Interpreter {
         }
     }
 
-    private func slice(_ object: Value, _ bounds: [Int?]) throws -> Value {
+    private func slice(_ object: Value, _ keys: [Value?]) throws -> Value {
+        if case .undefined(let problem) = object { throw failure(problem) }
+        let keys = keys.map { $0?.isNone == true ? nil : $0 }
+        let bounds = keys.map { $0?.integer }
+        let areNumbers = zip(keys, bounds).allSatisfy { $0.hasValue == $1.hasValue }
+        guard object.isSliceable, areNumbers else {
+            // Among constants Jinja2 takes it for an item that is missing.
+            if isFolding { return missing("such slice", in: object) }
+            throw failure(
+                object.isSliceable
+                    ? "a bound of a slice is not an int" : "a \(object.typeName) cannot be sliced")
+        }
         let step = bounds[2] ?? 1
         guard step != 0 else { throw failure("the step of a slice is 0") }
-        func places(_ count: Int) throws -> [Int] {
+        func bounded(_ count: Int) -> (start: Int, stop: Int) {
             /// A bound within the sequence, or just outside at the end that stepping begins with.
             func clamped(_ bound: Int?, _ preset: Int) -> Int {
                 guard let bound else { return preset }
@@ -232,14 +272,18 @@ extension Interpreter {
                 return step > 0
                     ? min(max(place, 0), count) : min(max(place, -1), count - 1)
             }
-            let start = clamped(bounds[0], step > 0 ? 0 : count - 1)
-            let stop = clamped(bounds[1], step > 0 ? count : -1)
+            return (
+                clamped(bounds[0], step > 0 ? 0 : count - 1),
+                clamped(bounds[1], step > 0 ? count : -1)
+            )
+        }
+        func places(_ count: Int) throws -> [Int] {
+            let (start, stop) = bounded(count)
             let places = Array(stride(from: start, to: stop, by: step))
             try spend(places.count / 16)
             return places
         }
         switch object {
-        case .undefined(let problem): throw failure(problem)
         case .text(let text):
             return .text(text.with(try places(text.count).map { text.units[$0] }))
         case .list(let elements):
@@ -247,16 +291,17 @@ extension Interpreter {
         case .tuple(let elements):
             return try tuple(try places(elements.items.count).map { elements.items[$0] })
         case .range(let range):
-            let places = try places(range.count)
-            guard let first = places.first else {
-                return .range(NumberRange(start: 0, stop: 0, step: 1, count: 0))
+            let (start, stop) = bounded(range.count)
+            func value(_ place: Int) throws -> Int {
+                let (distance, overflow) = range.step.multipliedReportingOverflow(by: place)
+                let (value, overflow2) = range.start.addingReportingOverflow(distance)
+                guard !overflow, !overflow2 else { throw limit("a whole number leaves 64 bits") }
+                return value
             }
-            let next = range.step.multipliedReportingOverflow(by: step)
-            guard !next.overflow else { throw failure("the step of a slice is too large") }
-            return try self.range(
-                range[first], range[places[places.count - 1]] + next.partialValue.signum(),
-                next.partialValue)
-        default: throw failure("a \(object.typeName) cannot be sliced")
+            let (next, overflow) = range.step.multipliedReportingOverflow(by: step)
+            guard !overflow else { throw limit("a whole number leaves 64 bits") }
+            return try self.range(value(start), value(stop), next)
+        default: fatalError("The value can be sliced")
         }
     }
 
@@ -267,7 +312,7 @@ extension Interpreter {
         let items: [Value]
         switch value {
         case .undefined: items = []
-        case .text(let text): items = text.units.map { .text(text.with([$0])) }
+        case .text(let text): items = text.units.map { .text(Text([$0])) }
         case .list(let elements), .tuple(let elements): return elements.items
         case .table(let table): items = table.entries.map(\.key)
         case .view(let table, .keys): items = table.entries.map(\.key)
@@ -311,6 +356,41 @@ extension Interpreter {
 }
 
 extension Value {
+    /// Attributes of numbers and ranges that are no methods.
+    fileprivate func numberAttribute(_ name: String) -> Value? {
+        switch (self, name) {
+        case (.integer, "real"), (.integer, "numerator"), (.boolean, "real"),
+            (.boolean, "numerator"):
+            return integer.map(Value.integer)
+        case (.integer, "imag"), (.boolean, "imag"): return .integer(0)
+        case (.integer, "denominator"), (.boolean, "denominator"): return .integer(1)
+        case (.float, "real"): return self
+        case (.float, "imag"): return .float(0)
+        case (.range(let range), "start"): return .integer(range.start)
+        case (.range(let range), "stop"): return .integer(range.stop)
+        case (.range(let range), "step"): return .integer(range.step)
+        default: return nil
+        }
+    }
+
+    /// Whether Python code can spell the value.
+    fileprivate var isLiteral: Bool {
+        switch self {
+        case .none, .boolean, .integer, .float, .text, .range: true
+        case .list(let elements), .tuple(let elements): elements.items.allSatisfy(\.isLiteral)
+        case .table(let table):
+            table.entries.allSatisfy { $0.key.isLiteral && $0.value.isLiteral }
+        default: false
+        }
+    }
+
+    fileprivate var isSliceable: Bool {
+        switch self {
+        case .text, .list, .tuple, .range: true
+        default: false
+        }
+    }
+
     init(_ constant: Expression.Constant) {
         switch constant {
         case .none: self = .none
@@ -319,5 +399,11 @@ extension Value {
         case .float(let value): self = .float(value)
         case .text(let text): self = .text(text)
         }
+    }
+}
+
+extension Optional {
+    fileprivate var hasValue: Bool {
+        if case .some = self { true } else { false }
     }
 }

@@ -364,6 +364,7 @@ extension Interpreter {
         case .text(let text): return .text(text)
         case .tuple(let elements): return .tuple(try elements.items.map { try key($0) })
         case .function(let function): return .named(function.rawValue)
+        case .method(_, let name): return .named("." + name)
         case .range(let range): return .tuple(try items(of: .range(range)).map { try key($0) })
         default:
             if let identity = Self.identity(value) { return .object(identity) }

@@ -6,6 +6,8 @@ final class Interpreter {
     private let globals: [String: Value]
     private var steps = 0
     private var depth = 0
+    /// Whether what is done is what Jinja2 does when it reads the template.
+    var isFolding = false
     /// Line of what is being done, for errors.
     var line = 1
     /// Where text goes: the template's output, or that of the innermost macro or block.
@@ -141,7 +143,9 @@ final class Interpreter {
     private func execute(_ statement: Statement, _ scope: Scope) throws -> Flow {
         switch statement.form {
         case .data(let text): try write(text.units)
-        case .print(let expression): try write(try string(of: evaluate(expression, scope)).units)
+        case .print(let expression):
+            let value = try folded(expression, scope) { _ in true } ?? evaluate(expression, scope)
+            try write(try string(of: value).units)
         case .conditional(let branches, let otherwise):
             for branch in branches where try isTrue(evaluate(branch.test, scope)) {
                 return try execute(branch.body, scope)
@@ -234,16 +238,18 @@ final class Interpreter {
         }
         let loop = Loop(length: length, next)
         defer { loop.finish() }
-        var isEmpty = true
+        // Jinja2 notes an iteration at its end, which `break` and `continue` do not come to.
+        var isComplete = false
         while let value = try loop.advance() {
-            isEmpty = false
             try spend()
             let inner = self.scope(of: statement.body, in: scope)
             inner.variables["loop"] = .loop(loop)
             try store(value, in: statement.target, inner)
-            if try execute(statement.body.body, inner) == .leave { return .done }
+            let flow = try execute(statement.body.body, inner)
+            if flow == .done { isComplete = true }
+            if flow == .leave { break }
         }
-        guard isEmpty, let otherwise = statement.otherwise else { return .done }
+        guard !isComplete, let otherwise = statement.otherwise else { return .done }
         return try execute(otherwise.body, self.scope(of: otherwise, in: scope))
     }
 

@@ -177,7 +177,8 @@ struct Lexer {
         for index in position..<max(position, source.count) {
             if let end = tagEnd("#}", at: index) { return advance(to: end) }
         }
-        throw failure("a comment has no end")
+        // Jinja2 does not mind one that begins at the template's very end; nor a raw block.
+        if position < source.count { throw failure("a comment has no end") }
     }
 
     private mutating func readRaw() throws {
@@ -191,7 +192,7 @@ struct Lexer {
             addText(upTo: index, sign: sign, isPrint: false)
             return advance(to: end)
         }
-        throw failure("a raw block has no end")
+        if position < source.count { throw failure("a raw block has no end") }
     }
 
     // MARK: - Inside tags

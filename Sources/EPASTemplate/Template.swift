@@ -18,6 +18,7 @@ package struct Template: Sendable {
         self.limits = limits
         do {
             let (body, frames) = try Parser.parse(source, limits: limits)
+            try FilterCheck.check(body)
             self.body = body
             analysis = try ScopeAnalysis(body, frames: frames)
         } catch let error as TemplateError {
@@ -48,9 +49,21 @@ package struct Template: Sendable {
     package func render(
         _ variables: [Variable], now: @escaping (String) -> String
     ) throws(TemplateError) -> RenderedText {
+        try render(now: now) { values in
+            for variable in variables {
+                values[variable.name] = try value(
+                    of: variable.value, isTrusted: variable.isTrusted)
+            }
+        }
+    }
+
+    func render(
+        now: @escaping (String) -> String, _ fill: (inout [String: Value]) throws -> Void
+    ) throws(TemplateError) -> RenderedText {
         do {
-            let interpreter = Interpreter(
-                analysis, globals: try Self.values(variables, limits), limits: limits, now: now)
+            var values: [String: Value] = [:]
+            try fill(&values)
+            let interpreter = Interpreter(analysis, globals: values, limits: limits, now: now)
             return try RenderedText(try interpreter.render(body), limits)
         } catch let error as TemplateError {
             throw error
@@ -59,15 +72,8 @@ package struct Template: Sendable {
         }
     }
 
-    private static func values(
-        _ variables: [Variable], _ limits: TemplateLimits
-    ) throws -> [String: Value] {
-        var values: [String: Value] = [:]
-        for variable in variables {
-            values[variable.name] = try Value(
-                variable.value, isUntrusted: !variable.isTrusted, depth: 0, limits)
-        }
-        return values
+    func value(of json: JSONValue, isTrusted: Bool) throws -> Value {
+        try Value(json, isUntrusted: !isTrusted, depth: 0, limits)
     }
 }
 

@@ -10,7 +10,8 @@ extension Interpreter {
         var isMapping = false
         switch values {
         case .tuple(let elements): items = elements.items
-        case .table, .list:
+        // Python asks of what can be indexed not that all of it is used.
+        case .table, .list, .range, .undefined:
             isMapping = true
             items = [values]
         default: items = [values]
@@ -108,8 +109,9 @@ extension Interpreter {
         case "d", "i", "u":
             switch value {
             case .float(let double):
-                guard double.isFinite, let whole = Int(exactly: double.rounded(.towardZero)) else {
-                    throw failure("a number is no int of 64 bits")
+                guard double.isFinite else { throw failure("a number is not finite") }
+                guard let whole = Int(exactly: double.rounded(.towardZero)) else {
+                    throw limit("a whole number leaves 64 bits")
                 }
                 return try number(String(whole.magnitude), whole < 0, spec)
             default:

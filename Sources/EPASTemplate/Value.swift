@@ -50,6 +50,10 @@ indirect enum Value {
         if case .undefined = self { true } else { false }
     }
 
+    var isText: Bool {
+        if case .text = self { true } else { false }
+    }
+
     var isNone: Bool {
         if case .none = self { true } else { false }
     }

@@ -33,7 +33,10 @@ struct ByteTokenizer: Tokenizer {
         return ids
     }
 
-    func encode(_ text: String, untrusted: [Range<Int>]) -> [Int32] { encode(text) }
+    /// `<s>` is what it spells only where nothing is untrusted.
+    func encode(_ text: String, untrusted: [Range<Int>]) -> [Int32] {
+        encode(text, allowingSpecial: untrusted.isEmpty)
+    }
 
     func decode(_ ids: [Int32]) -> String {
         ids.map { id in
