@@ -31,7 +31,7 @@ warnings.filterwarnings("ignore")
 DATE = "26 Jul 2024"
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 COMPILE = chat_template_utils._compile_jinja_template
-ADDRESSES = ("object at 0x", "<built-in", "<bound method", "<function", "<class", "<slot wrapper")
+ADDRESSES = ("object at 0x", "<built-in ", "<bound method ", "<function ", "<class ")
 REFUSED = ("leaves 64 bits", "cannot be written as text", "is a complex number")
 
 

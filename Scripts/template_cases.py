@@ -1,4 +1,4 @@
-"""Random templates for parity_templates.py."""
+"""Random templates for parity_templates.py: expressions, statements, and white space around tags."""
 
 import random
 

@@ -21,7 +21,9 @@ extension Interpreter {
             return try reversed(input).first ?? .undefined("the sequence is empty")
         case "reverse":
             _ = try bind(arguments, to: [], of: name)
-            if case .text(let text) = input { return .text(text.with(text.units.reversed())) }
+            if case .text(let text) = input {
+                return .text(try checked(text.with(text.units.reversed())))
+            }
             return .generator(Generator(try elements(try items(of: input).reversed())))
         case "join":
             let values = try bind(arguments, to: ["d", "attribute"], of: name)
@@ -273,9 +275,10 @@ extension Interpreter {
     ) throws -> (Value) throws -> Value {
         let get = try getter(attribute ?? .none)
         let isSensitive = try isTrue(isSensitive ?? .boolean(false))
-        return { value in
+        return { [unowned self] value in
             let value = try get(value)
             guard !isSensitive, case .text(let text) = value else { return value }
+            try spend(text.count / 16)
             return .text(text.lowercased())
         }
     }

@@ -46,7 +46,9 @@ extension Interpreter {
             return try plainFilter(name, try string(of: input))
         case "trim":
             let chars = try bind(arguments, to: ["chars"], of: name)[0] ?? .none
-            return .text(try stripped(string(of: input), left: true, right: true, chars))
+            let text = try string(of: input)
+            try spend(text.count / 16)
+            return .text(try stripped(text, left: true, right: true, chars))
         case "replace":
             let values = try bind(arguments, to: ["old", "new", "count"], required: 2, of: name)
             let most = try values[2].map { $0.isNone ? -1 : try integer($0, for: "count") } ?? -1
@@ -109,6 +111,7 @@ extension Interpreter {
             let width = try values[0].map { try integer($0, for: "width") } ?? 4
             indentation = try padded(Text(), width: width, fill: 0x20, "ljust")
         }
+        try spend(text.count / 16)
         text.units.append(0x0A)
         let lines = text.lines()
         let isBlankToo = try isTrue(values[2] ?? .boolean(false))

@@ -116,7 +116,9 @@ extension Interpreter {
         }
         switch arguments.positional.first {
         case nil: break
-        case .table(let source): table = source
+        case .table(let source):
+            try spend(source.count)
+            table = source
         case .undefined(let problem): throw failure(problem)
         case .some(let source):
             for pair in try items(of: source) {

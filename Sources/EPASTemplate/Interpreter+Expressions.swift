@@ -1,23 +1,37 @@
 extension Interpreter {
     func evaluate(_ expression: Expression, _ scope: Scope) throws -> Value {
         try nested {
-            try folded(expression, scope, if: \.isLiteral) ?? evaluateForm(expression, scope)
+            try folded(expression, scope) { try self.isLiteral($0) }
+                ?? evaluateForm(expression, scope)
         }
     }
 
     /// The value that Jinja2 puts in an expression's place when it reads the template, if any. Only
     /// slices of constants make a difference, so that others are not looked at.
     func folded(
-        _ expression: Expression, _ scope: Scope, if isUsed: (Value) -> Bool
+        _ expression: Expression, _ scope: Scope, if isUsed: (Value) throws -> Bool
     ) throws -> Value? {
         guard expression.holdsConstantSlice, !isFolding else { return nil }
         isFolding = true
         defer { isFolding = false }
         do {
             let value = try evaluateForm(expression, scope)
-            return isUsed(value) ? value : nil
+            return try isUsed(value) ? value : nil
         } catch let error as TemplateError where error.cause == .template {
             return nil
+        }
+    }
+
+    /// Whether Python code can spell the value.
+    private func isLiteral(_ value: Value) throws -> Bool {
+        try spend()
+        switch value {
+        case .none, .boolean, .integer, .float, .text, .range: return true
+        case .list(let elements), .tuple(let elements):
+            return try elements.items.allSatisfy(isLiteral)
+        case .table(let table):
+            return try table.entries.allSatisfy { try isLiteral($0.key) && isLiteral($0.value) }
+        default: return false
         }
     }
 
@@ -57,7 +71,10 @@ extension Interpreter {
             return try compare(first, others, scope)
         case .concatenation(let parts):
             var units: [UInt32] = []
-            for part in parts { units += try string(of: evaluate(part, scope)).units }
+            for part in parts {
+                units += try string(of: evaluate(part, scope)).units
+                guard units.count <= limits.characters else { break }
+            }
             return try text(units)
         case .conditional(let test, let then, let otherwise):
             if try isTrue(evaluate(test, scope)) { return try evaluate(then, scope) }
@@ -313,7 +330,7 @@ extension Interpreter {
         switch value {
         case .undefined: items = []
         case .text(let text): items = text.units.map { .text(Text([$0])) }
-        case .list(let elements), .tuple(let elements): return elements.items
+        case .list(let elements), .tuple(let elements): items = elements.items
         case .table(let table): items = table.entries.map(\.key)
         case .view(let table, .keys): items = table.entries.map(\.key)
         case .view(let table, .values): items = table.entries.map(\.value)
@@ -370,17 +387,6 @@ extension Value {
         case (.range(let range), "stop"): return .integer(range.stop)
         case (.range(let range), "step"): return .integer(range.step)
         default: return nil
-        }
-    }
-
-    /// Whether Python code can spell the value.
-    fileprivate var isLiteral: Bool {
-        switch self {
-        case .none, .boolean, .integer, .float, .text, .range: true
-        case .list(let elements), .tuple(let elements): elements.items.allSatisfy(\.isLiteral)
-        case .table(let table):
-            table.entries.allSatisfy { $0.key.isLiteral && $0.value.isLiteral }
-        default: false
         }
     }
 

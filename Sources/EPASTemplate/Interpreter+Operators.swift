@@ -361,7 +361,9 @@ extension Interpreter {
         case .integer(let value): return .integer(value)
         case .float(let value):
             return Int(exactly: value).map(Key.integer) ?? .float(value)
-        case .text(let text): return .text(text)
+        case .text(let text):
+            try spend(text.count / 16)
+            return .text(text)
         case .tuple(let elements): return .tuple(try elements.items.map { try key($0) })
         case .function(let function): return .named(function.rawValue)
         case .method(_, let name): return .named("." + name)

@@ -50,10 +50,12 @@ extension Interpreter {
             return name == "test"
                 ? Tests.names.contains(text.string)
                 : Filters.names.union(Filters.others).contains(text.string)
-        case "lower":
-            return try string(of: value).isAll(isLowercase, without: isUppercase)
-        case "upper":
-            return try string(of: value).isAll(isUppercase, without: isLowercase)
+        case "lower", "upper":
+            let text = try string(of: value)
+            try spend(text.count / 16)
+            return name == "lower"
+                ? text.isAll(isLowercase, without: isUppercase)
+                : text.isAll(isUppercase, without: isLowercase)
         default: return isOfType(name, value)
         }
     }

@@ -69,6 +69,7 @@ extension Text {
     ///
     /// - Precondition: the needle is not empty.
     func places(of needle: Text, in range: Range<Int>, atMost most: Int = .max) -> [Int] {
+        guard needle.count <= range.count else { return [] }
         var table = [0]
         table.reserveCapacity(needle.count)
         var matched = 0

@@ -5,6 +5,7 @@ extension Interpreter {
 
     /// Python's `format % values`.
     func percentFormat(_ format: Text, _ values: Value) throws -> Text {
+        try spend(format.count / 16)
         var result: [UInt32] = []
         var items: [Value]
         var isMapping = false

@@ -90,6 +90,7 @@ extension Interpreter {
     func stripped(_ text: Text, left: Bool, right: Bool, _ chars: Value) throws -> Text {
         if chars.isNone { return text.stripped(left: left, right: right, isSpace) }
         let chars = try requireText(chars, for: "chars")
+        try spend(chars.count)
         let set = Set(chars.units.map { $0 & ~Text.mark })
         return text.stripped(left: left, right: right) { set.contains($0 & ~Text.mark) }
     }

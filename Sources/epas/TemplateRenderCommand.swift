@@ -25,7 +25,9 @@ struct TemplateRenderCommand: ParsableCommand {
         help: "A checkpoint or tokenizer folder, or a run folder.", completion: .directory)
     var checkpoint: String?
 
-    @Option(help: "A template's file, in place of the checkpoint's.", completion: .file())
+    @Option(
+        name: [.long, .customLong("chat-template")],
+        help: "A template's file, in place of the checkpoint's.", completion: .file())
     var template: String?
 
     @Option(help: "A JSON file with the list of messages.", completion: .file())

@@ -4,7 +4,8 @@ import Testing
 
 @Suite("Special tokens in text that strangers wrote parts of")
 struct UntrustedTextTests {
-    /// Tokens: a 1, b 2, ab 3, `<s>` 5, `<s>>` 6, both special, and `bb` 7, which is not.
+    /// Tokens: a 1, b 2, ab 3, < 4, > 5, s 6, `<s>` 7, `<s>>` 8, both special, and `bb` 9, which is
+    /// not.
     private func tokenizer(normalized: Bool) throws -> BytePairTokenizer {
         func added(_ id: Int, _ text: String, isSpecial: Bool) -> String {
             """
@@ -13,10 +14,10 @@ struct UntrustedTextTests {
             """
         }
         var json = TokenizerJSONText()
-        json.vocabulary = #""<unk>": 0, "a": 1, "b": 2, "ab": 3, "<": 8, ">": 9, "s": 10"#
+        json.vocabulary = #""<unk>": 0, "a": 1, "b": 2, "ab": 3, "<": 4, ">": 5, "s": 6"#
         json.added = [
-            added(5, "<s>", isSpecial: true), added(6, "<s>>", isSpecial: true),
-            added(7, "bb", isSpecial: false),
+            added(7, "<s>", isSpecial: true), added(8, "<s>>", isSpecial: true),
+            added(9, "bb", isSpecial: false),
         ].joined(separator: ", ")
         return try BytePairTokenizer(json: Data(json.text.utf8))
     }
@@ -24,15 +25,15 @@ struct UntrustedTextTests {
     @Test(
         "a special token is one only where all of it is trusted",
         arguments: [
-            ("<s>ab", [], [5, 3]), ("<s>ab", [3..<5], [5, 3]), ("<s>ab", [0..<3], [8, 10, 9, 3]),
-            ("<s>ab", [0..<1], [8, 10, 9, 3]), ("<s>ab", [2..<3], [8, 10, 9, 3]),
-            ("<s>ab", [1..<2], [8, 10, 9, 3]), ("<s><s>", [0..<3], [8, 10, 9, 5]),
-            ("<s><s>", [3..<6], [5, 8, 10, 9]), ("a<s>b", [0..<1, 4..<5], [1, 5, 2]),
+            ("<s>ab", [], [7, 3]), ("<s>ab", [3..<5], [7, 3]), ("<s>ab", [0..<3], [4, 6, 5, 3]),
+            ("<s>ab", [0..<1], [4, 6, 5, 3]), ("<s>ab", [2..<3], [4, 6, 5, 3]),
+            ("<s>ab", [1..<2], [4, 6, 5, 3]), ("<s><s>", [0..<3], [4, 6, 5, 7]),
+            ("<s><s>", [3..<6], [7, 4, 6, 5]), ("a<s>b", [0..<1, 4..<5], [1, 7, 2]),
             // The longer token reaches into a stranger's text, the shorter does not.
-            ("<s>>", [3..<4], [5, 9]), ("<s>>", [], [6]),
+            ("<s>>", [3..<4], [7, 5]), ("<s>>", [], [8]),
             // Neighbours join across the border, as in the whole text.
-            ("ab", [1..<2], [3]), ("bb", [0..<1], [7]), ("bb", [0..<2], [7]),
-            ("<<s>", [0..<1], [8, 5]), ("", [], []),
+            ("ab", [1..<2], [3]), ("bb", [0..<1], [9]), ("bb", [0..<2], [9]),
+            ("<<s>", [0..<1], [4, 7]), ("", [], []),
         ] as [(String, [Range<Int>], [Int32])])
     func bytePair(text: String, untrusted: [Range<Int>], expected: [Int32]) throws {
         for isNormalized in [false, true] {
@@ -61,7 +62,7 @@ struct UntrustedTextTests {
     @Test("a SentencePiece model's control tokens")
     func sentencePiece() throws {
         let tokenizer = try SentencePieceTokenizer.train(
-            vocabularySize: 290, on: [SampleText.code(lines: 200)])
+            vocabularySize: 300, on: [SampleText.code(lines: 200)])
         #expect(
             tokenizer.encode("<s>the</s>", untrusted: [3..<6])
                 == tokenizer.encode("<s>the</s>", allowingSpecial: true))
