@@ -11,6 +11,7 @@ epas::Error *handler(const epas::Frame *frame) {
 
 constexpr char rmsNormName[] = "epas.rms_norm";
 constexpr char linearName[] = "epas.linear";
+constexpr char productName[] = "epas.product";
 constexpr char rotaryName[] = "epas.rotary";
 constexpr char swiGLUName[] = "epas.swiglu";
 constexpr char cacheWriteName[] = "epas.cache_write";
@@ -27,6 +28,7 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
     static const EPASCPUKernel kernels[] = {
         entry<epas::rmsNorm, rmsNormName>(),
         entry<epas::linear, linearName>(),
+        entry<epas::product, productName>(),
         entry<epas::rotary, rotaryName>(),
         entry<epas::swiGLU, swiGLUName>(),
         entry<epas::cacheWrite, cacheWriteName>(),

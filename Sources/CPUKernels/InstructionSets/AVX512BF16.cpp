@@ -7,6 +7,8 @@
 #define EPAS_FMA 1
 #define EPAS_BF16_PRODUCTS 1
 #define EPAS_ROWS 6
+#define EPAS_PRODUCT_ROWS 14
+#define EPAS_PRODUCT_VECTORS 2
 #define EPAS_QUERIES 8
 
 #include "AllRoutines.h"

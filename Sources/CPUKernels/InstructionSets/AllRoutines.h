@@ -7,6 +7,7 @@
 //   EPAS_FMA            whether there is a fused multiply-add
 //   EPAS_BF16_PRODUCTS  whether there are dot products of pairs of bfloat16 numbers
 //   EPAS_ROWS           rows of a tile of a matrix product with four outputs
+//   EPAS_PRODUCT_ROWS, EPAS_PRODUCT_VECTORS  of a tile of a packed matrix product
 //   EPAS_QUERIES        queries of a tile of attention scores of 32 tokens
 //
 // Everything is compiled once more for each, with 16 numbers at a time; the compiler splits them
@@ -34,13 +35,15 @@ namespace EPAS_ISA {
 #include "Numbers.h"
 #include "RowRoutines.h"
 #include "LinearRoutine.h"
+#include "ProductRoutine.h"
 #include "ScoreRoutines.h"
 #include "MixRoutines.h"
 
 template <class Element> constexpr TypedRoutines<Element> typed() {
     return {
-        rmsNorm<Element>, rotary<Element>, swiGLU<Element>, linear<Element>, scores<Element>,
-        normalize<Element>, mix<Element>, mixRange<Element>, join<Element>,
+        rmsNorm<Element>, rotary<Element>, swiGLU<Element>, linear<Element>,
+        panelWords<Element>, packColumns<Element>, product<Element>, productTiling,
+        scores<Element>, normalize<Element>, mix<Element>, mixRange<Element>, join<Element>,
     };
 }
 
