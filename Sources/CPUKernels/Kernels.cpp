@@ -16,6 +16,10 @@ constexpr char swiGLUName[] = "epas.swiglu";
 constexpr char cacheWriteName[] = "epas.cache_write";
 constexpr char attentionProbabilitiesName[] = "epas.attention_probabilities";
 constexpr char attentionMixName[] = "epas.attention_mix";
+constexpr char attentionName[] = "epas.attention";
+constexpr char attentionGradientName[] = "epas.attention_gradient";
+constexpr char sharedAttentionName[] = "epas.shared_attention";
+constexpr char sharedAttentionGradientName[] = "epas.shared_attention_gradient";
 
 template <void (*kernel)(const epas::Call &), const char *target> EPASCPUKernel entry() {
     return {target, reinterpret_cast<void *>(&handler<kernel, target>)};
@@ -32,6 +36,10 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
         entry<epas::cacheWrite, cacheWriteName>(),
         entry<epas::attentionProbabilities, attentionProbabilitiesName>(),
         entry<epas::attentionMix, attentionMixName>(),
+        entry<epas::attention, attentionName>(),
+        entry<epas::attentionGradient, attentionGradientName>(),
+        entry<epas::sharedAttention, sharedAttentionName>(),
+        entry<epas::sharedAttentionGradient, sharedAttentionGradientName>(),
         {nullptr, nullptr},
     };
     return kernels;
