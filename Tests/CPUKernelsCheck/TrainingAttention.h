@@ -261,4 +261,55 @@ private:
     std::vector<Expected> queryGradient, keyGradient;
 };
 
+/// Calls that must be refused; returns the first that was not, or nothing.
+inline std::string checkTrainingAttentionRefusals(Random &random) {
+    const TrainingAttentionCase each(random, ElementType::float32, {1, 5, 4, 2, 3, 1});
+    const Array &q = each.query, &k = each.key, sums = each.logSumExps();
+    const Array kept = each.probabilities(), y = each.like(q), dk = each.like(k);
+    const Array narrow(ElementType::bfloat16, k.dimensions), odd = random.array(k.type, {1, 5, 3, 3});
+    const std::string heads = "keys and values must be [B, T, K, H] of the queries' type, "
+        "N a multiple of K";
+    const std::string triangle = "kept probabilities must be [B, N, 64 · 64 · n (n + 1) / 2] of the "
+        "queries' type, n = T / 64 rounded up";
+    struct Case {
+        const char *target;
+        std::vector<Array> operands, results;
+        std::string text;
+    };
+    for (const Case &bad : {
+            Case{"epas.attention", {q, k}, {y, sums}, "it takes queries, keys and values"},
+            {"epas.attention", {q, k, k}, {y},
+                "it gives outputs, log-sum-exps and, where wanted, probabilities"},
+            {"epas.attention", {sums, k, k}, {y, sums},
+                "the queries must be [B, T, N, H] of float32 or bfloat16"},
+            {"epas.attention", {q, narrow, k}, {y, sums}, heads},
+            {"epas.attention", {q, odd, odd}, {y, sums}, heads},
+            {"epas.attention", {q, k, narrow}, {y, sums},
+                "there must be as many values as keys, of their type"},
+            {"epas.attention", {q, k, k}, {k, sums}, "the outputs must be like the queries"},
+            {"epas.attention", {q, k, k}, {y, kept},
+                "the log-sum-exps must be [B, N, T] of float32"},
+            {"epas.attention", {q, k, k}, {y, sums, sums}, triangle},
+            {"epas.shared_attention", {k}, {y},
+                "it takes kept probabilities and values, or queries, keys, log-sum-exps and values"},
+            {"epas.shared_attention", {sums, k}, {y}, triangle},
+            {"epas.shared_attention", {q, k, kept, k}, {y},
+                "the log-sum-exps must be [B, N, T] of float32"},
+            {"epas.shared_attention_gradient", {sums, q}, {dk}, triangle},
+            {"epas.shared_attention_gradient", {kept, q}, {odd}, heads},
+            {"epas.attention_gradient", {q, k, sums}, {y, dk, dk},
+                "it takes queries, keys, log-sum-exps, perhaps kept probabilities, and for each "
+                "layer values, outputs and the outputs' gradient"},
+            {"epas.attention_gradient", {q, k, sums, k, y, y}, {y, dk},
+                "it gives the gradients of queries, keys and values"},
+            {"epas.attention_gradient", {q, k, sums, k, y, k}, {y, dk, dk},
+                "outputs and their gradients must be like the queries"},
+            {"epas.attention_gradient", {q, k, sums, k, y, y}, {y, dk, odd},
+                "the values' gradient must be like the values"}}) {
+        const std::string said = call(bad.target, bad.operands, bad.results);
+        if (said != bad.target + (": " + bad.text + ".")) return said + ", not " + bad.text;
+    }
+    return "";
+}
+
 }  // namespace epas

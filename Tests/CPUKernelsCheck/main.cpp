@@ -313,6 +313,11 @@ static void checkTrainingAttention(Random &random, ElementType type) {
         expect(each, each.check());
         expect(each, each.checkThreads());
     }
+    const std::string problem = checkTrainingAttentionRefusals(random);
+    if (!problem.empty()) {
+        ++failures;
+        printf("%s\n", problem.c_str());
+    }
 }
 
 int main() {
