@@ -87,9 +87,9 @@ static void time(
     const auto product = theirs(a, aTransposed, b, bTransposed, z, rows, columns, sum);
     product();
 #endif
-    call("epas.product", {a, b}, y, settings);
+    call("epas.product", {a, b}, {y}, settings);
     for (int i = 0; i < repeats; ++i) {
-        own.push_back(seconds([&] { call("epas.product", {a, b}, y, settings); }));
+        own.push_back(seconds([&] { call("epas.product", {a, b}, {y}, settings); }));
 #if defined(EPAS_ONEDNN)
         other.push_back(seconds(product));
 #endif

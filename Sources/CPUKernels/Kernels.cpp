@@ -17,6 +17,10 @@ constexpr char swiGLUName[] = "epas.swiglu";
 constexpr char cacheWriteName[] = "epas.cache_write";
 constexpr char attentionProbabilitiesName[] = "epas.attention_probabilities";
 constexpr char attentionMixName[] = "epas.attention_mix";
+constexpr char attentionName[] = "epas.attention";
+constexpr char attentionGradientName[] = "epas.attention_gradient";
+constexpr char sharedAttentionName[] = "epas.shared_attention";
+constexpr char sharedAttentionGradientName[] = "epas.shared_attention_gradient";
 
 template <void (*kernel)(const epas::Call &), const char *target> EPASCPUKernel entry() {
     return {target, reinterpret_cast<void *>(&handler<kernel, target>)};
@@ -34,11 +38,15 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
         entry<epas::cacheWrite, cacheWriteName>(),
         entry<epas::attentionProbabilities, attentionProbabilitiesName>(),
         entry<epas::attentionMix, attentionMixName>(),
+        entry<epas::attention, attentionName>(),
+        entry<epas::attentionGradient, attentionGradientName>(),
+        entry<epas::sharedAttention, sharedAttentionName>(),
+        entry<epas::sharedAttentionGradient, sharedAttentionGradientName>(),
         {nullptr, nullptr},
     };
     return kernels;
 }
 
-int epas_cpu_kernels_version(void) { return 1; }
+int epas_cpu_kernels_version(void) { return 2; }
 
 void epas_cpu_set_threads(int threads) { epas::ThreadPool::shared().setThreads(threads); }

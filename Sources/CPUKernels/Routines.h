@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "Call.h"
+#include "TrainingAttention.h"
 
 namespace epas {
 
@@ -113,6 +114,7 @@ template <class Element> struct TypedRoutines {
         const AttentionCall<Element> &, const RowGroup &, int64_t keyValueHead, int64_t range);
     /// Adds up what `mixRange` left.
     void (*join)(const AttentionCall<Element> &, const RowGroup &, int64_t keyValueHead);
+    TrainingAttentionRoutines<Element> trainingAttention;
 };
 
 struct Routines {

@@ -91,7 +91,9 @@ package struct Llama {
         for (index, layer) in layers.enumerated() {
             let reused = plan.sources[index].flatMap { saved[$0] }
             let activations: AttentionActivations
-            (x, activations) = layer(x, positions: rotary, reusing: reused)
+            (x, activations) = layer(
+                x, positions: rotary, reusing: reused,
+                lends: plan.isSource(index) && plan.kind != .keyValue)
             visit(index, activations)
             if plan.isSource(index) { saved[index] = activations.reusable(as: plan.kind) }
         }

@@ -16,6 +16,7 @@
 
 #include "Kernel.h"
 #include "Products.h"
+#include "TrainingAttention.h"
 
 using namespace epas;
 
@@ -343,6 +344,28 @@ static void checkSmallNumbers(Random &random) {
     }
 }
 
+static void checkTrainingAttention(Random &random, ElementType type) {
+    const auto expect = [](const TrainingAttentionCase &each, const std::string &problem) {
+        if (problem.empty()) return;
+        ++failures;
+        printf("%s: %s\n", each.name().c_str(), problem.c_str());
+    };
+    for (const TrainingAttentionSize &size : {TrainingAttentionSize{1, 1, 1, 1, 1, 1},
+            {2, 3, 4, 2, 5, 2}, {1, 63, 2, 2, 16, 1}, {1, 64, 3, 1, 33, 3}, {2, 65, 2, 1, 64, 2},
+            {1, 130, 6, 2, 20, 1}, {1, 200, 2, 2, 128, 2}, {1, 17, 1, 1, 256, 4},
+            {1, 70, 1, 1, 255, 1}, {1, 321, 1, 1, 8, 3}}) {
+        epas_cpu_set_threads(3);
+        const TrainingAttentionCase each(random, type, size);
+        expect(each, each.check());
+        expect(each, each.checkThreads());
+    }
+    const std::string problem = checkTrainingAttentionRefusals(random);
+    if (!problem.empty()) {
+        ++failures;
+        printf("%s\n", problem.c_str());
+    }
+}
+
 int main() {
     Random random{7};
     checkRefusals(random);
@@ -390,6 +413,7 @@ int main() {
             checkPadding(mix, random);
         }
         for (bool areKeys : {false, true}) checkCacheWrite(random, type, areKeys);
+        checkTrainingAttention(random, type);
 
         checkInvariance(makeRMSNorm(random, type, 128, 200), random);
         checkInvariance(makeSwiGLU(random, type, 128, 67), random);
