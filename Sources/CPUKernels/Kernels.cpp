@@ -12,6 +12,7 @@ epas::Error *handler(const epas::Frame *frame) {
 constexpr char rmsNormName[] = "epas.rms_norm";
 constexpr char linearName[] = "epas.linear";
 constexpr char productName[] = "epas.product";
+constexpr char crossEntropyName[] = "epas.cross_entropy";
 constexpr char rotaryName[] = "epas.rotary";
 constexpr char swiGLUName[] = "epas.swiglu";
 constexpr char cacheWriteName[] = "epas.cache_write";
@@ -33,6 +34,7 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
         entry<epas::rmsNorm, rmsNormName>(),
         entry<epas::linear, linearName>(),
         entry<epas::product, productName>(),
+        entry<epas::crossEntropy, crossEntropyName>(),
         entry<epas::rotary, rotaryName>(),
         entry<epas::swiGLU, swiGLUName>(),
         entry<epas::cacheWrite, cacheWriteName>(),

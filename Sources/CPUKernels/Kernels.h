@@ -15,6 +15,7 @@ namespace epas {
 void rmsNorm(const Call &);
 void linear(const Call &);
 void product(const Call &);
+void crossEntropy(const Call &);
 void rotary(const Call &);
 void swiGLU(const Call &);
 void cacheWrite(const Call &);

@@ -1,67 +1,6 @@
-#include <atomic>
-
-#include "Kernels.h"
-#include "Workspace.h"
+#include "PackedProduct.h"
 
 namespace epas {
-
-namespace {
-
-/// Pieces of a call's workspace, of which each thread at work has one.
-class Pieces {
-public:
-    Pieces(uint32_t *words, int64_t size, int count)
-        : words(words), size(size), free(count < 64 ? (uint64_t(1) << count) - 1 : ~uint64_t(0)) {}
-
-    /// Calls the body with a piece. There must be as many pieces as threads.
-    template <class Body> void with(const Body &body) {
-        uint64_t now = free.load(std::memory_order_relaxed);
-        int index;
-        do {
-            while (now == 0) now = free.load(std::memory_order_relaxed);
-            index = __builtin_ctzll(now);
-        } while (!free.compare_exchange_weak(
-            now, now & ~(uint64_t(1) << index), std::memory_order_acquire));
-        body(words + index * size);
-        free.fetch_or(uint64_t(1) << index, std::memory_order_release);
-    }
-
-private:
-    uint32_t *const words;
-    const int64_t size;
-    std::atomic<uint64_t> free;
-};
-
-int64_t quotient(int64_t dividend, int64_t divisor) { return (dividend + divisor - 1) / divisor; }
-
-template <class Element> void run(ProductCall<Element> call) {
-    const TypedRoutines<Element> &routines = typedRoutines<Element>();
-    const ProductTiling &tiling = routines.productTiling;
-    ThreadPool &pool = ThreadPool::shared();
-    const int64_t panels = quotient(call.columns, tiling.panel);
-    const int64_t packed = panels * routines.panelWords(call.sum);
-    const int threads = std::min(pool.threads(), 64);
-    const Workspace workspace(packed + threads * tiling.workspaceWords);
-    call.packedColumns = workspace.words();
-    pool.forEach(panels, [&](int64_t panel) {
-        routines.packColumns(call, panel, panel + 1);
-    });
-    // Rows in blocks as equal as can be, of the size that the routine packs at most.
-    Pieces pieces(workspace.words() + packed, tiling.workspaceWords, threads);
-    const int64_t rowBlocks = quotient(call.rows, tiling.rowBlock);
-    const int64_t columnBlocks = quotient(panels * tiling.panel, tiling.columnBlock);
-    pool.forEach(rowBlocks * columnBlocks, [&](int64_t index) {
-        const int64_t row = index % rowBlocks * tiling.rowBlock;
-        const int64_t column = index / rowBlocks * tiling.columnBlock;
-        pieces.with([&](uint32_t *piece) {
-            routines.product(
-                call, row, std::min(row + tiling.rowBlock, call.rows), column,
-                std::min(column + tiling.columnBlock, call.columns), piece);
-        });
-    });
-}
-
-}  // namespace
 
 void product(const Call &call) {
     require(call.operandCount() == 2, "it takes two matrices");
@@ -81,11 +20,12 @@ void product(const Call &call) {
         "the result must be [rows, columns] of the type of the operands or of float32");
     forElementType(a.type(), [&](auto *type) {
         using Element = std::remove_pointer_t<decltype(type)>;
-        run(ProductCall<Element>{
+        const ProductCall<Element> product{
             {a.as<Element>(), a.dimension(1), aSumIsMajor},
-            {b.as<Element>(), b.dimension(1), bSumIsMajor}, y.data(),
+            {b.as<Element>(), b.dimension(1), bSumIsMajor}, y.data(), columns,
             y.type() == ElementType::float32, rows, columns, sum, nullptr,
-        });
+        };
+        PackedProduct<Element>(product).multiply(product.a, rows, y.data(), columns);
     });
 }
 

@@ -35,6 +35,7 @@ template <class Element> struct ProductOperand {
 template <class Element> struct ProductCall {
     ProductOperand<Element> a, b;
     void *y;                  // [rows, columns]
+    int64_t resultStride;     // between its rows
     bool isFloat;             // whether the result's type is float32
     int64_t rows, columns, sum;
     uint32_t *packedColumns;  // all of b
@@ -99,6 +100,9 @@ template <class Element> struct TypedRoutines {
         const ProductCall<Element> &, int64_t firstRow, int64_t lastRow, int64_t firstColumn,
         int64_t lastColumn, uint32_t *workspace);
     ProductTiling productTiling;
+    void (*crossEntropy)(
+        float *logits, int64_t padded, int64_t classes, int64_t target, float *loss,
+        Element *gradient);
     /// exp(score - maximum) for the group's rows, a key head's queries and some ranges; and each
     /// range's maximum and sum.
     void (*scores)(

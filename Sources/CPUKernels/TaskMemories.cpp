@@ -21,6 +21,9 @@ TaskMemories::TaskMemories(int64_t threads, int64_t words)
     while (reinterpret_cast<uintptr_t>(first) % (line * sizeof(uint32_t)) != 0) ++first;
 }
 
+TaskMemories::TaskMemories(int64_t threads, int64_t words, uint32_t *memory)
+    : words(words), first(memory), free(~uint64_t(0) >> (64 - pieces(threads))) {}
+
 int TaskMemories::take() {
     for (;;) {
         uint64_t now = free.load(std::memory_order_relaxed);

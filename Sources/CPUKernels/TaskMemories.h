@@ -15,6 +15,9 @@ public:
     /// - Throws: std::bad_alloc
     TaskMemories(int64_t threads, int64_t words);
 
+    /// Takes the caller's memory, `threads` · `words`, for at most 64 threads.
+    TaskMemories(int64_t threads, int64_t words, uint32_t *memory);
+
     /// Calls the body with memory that no other one has meanwhile.
     template <class Body> void with(const Body &body) {
         const int place = take();

@@ -110,6 +110,22 @@ struct RotaryAngles {
 
     /// Rotates [B, T, n, H] by its positions; computed in float32, returned in the input's type.
     func rotate(_ x: Tensor) -> Tensor {
+        guard x.graph.kernels.contains(RotaryKernel.target), x.shape.elementCount > 0 else {
+            return plainlyRotated(x)
+        }
+        let sizes = x.dimensions
+        // The kernel takes its angles from memory, where plain operations would compute them anew
+        // for every head of every layer.
+        let angles = [cosine, sine].map {
+            $0.broadcast(to: [sizes[0], sizes[1], sizes[3] / 2], along: [1, 2])
+                .reshaped([sizes[0] * sizes[1], sizes[3] / 2])
+        }
+        let rows = x.reshaped([sizes[0] * sizes[1], sizes[2], sizes[3]])
+        return x.graph.apply(RotaryKernel(), [rows] + angles)[0].reshaped(sizes)
+    }
+
+    /// The same in plain operations.
+    func plainlyRotated(_ x: Tensor) -> Tensor {
         let half = x.dimensions[3] / 2
         let wide = x.converted(to: .float32)
         let a = wide.sliced(along: 3, 0..<half)

@@ -105,6 +105,20 @@ package struct Llama {
         logits(ofHidden: hiddenStates(tokens, plan: plan))
     }
 
+    /// Returns the cross-entropy of each position in nats, [B, T], float32.
+    ///
+    /// - Parameter targets: int32 [B, T], each below V.
+    package func losses(_ tokens: Tensor, targets: Tensor, plan: SharingPlan) -> Tensor {
+        let hidden = hiddenStates(tokens, plan: plan)
+        guard tokens.shape.elementCount > 0, tokens.graph.kernels.contains(CrossEntropyKernel.target)
+        else { return crossEntropy(logits: logits(ofHidden: hidden), targets: targets) }
+        let count = tokens.shape.elementCount
+        let operands = [
+            hidden.reshaped([count, config.width]), head.weight, targets.reshaped([count]),
+        ]
+        return tokens.graph.apply(CrossEntropyKernel(), operands)[0].reshaped(tokens.dimensions)
+    }
+
     /// Projects hidden states [..., D] to logits [..., V], float32.
     package func logits(ofHidden hidden: Tensor) -> Tensor {
         head.product(hidden)

@@ -132,8 +132,7 @@ package struct TrainingProgram: Sendable {
     private func lossAndGradients(_ llama: Llama, tokens: Tensor) -> (Tensor, [Tensor]) {
         let inputs = tokens.sliced(along: 1, 0..<sequence)
         let targets = tokens.sliced(along: 1, 1..<sequence + 1)
-        let loss = crossEntropy(logits: llama.logits(inputs, plan: plan), targets: targets)
-            .mean(over: [0, 1])
+        let loss = llama.losses(inputs, targets: targets, plan: plan).mean(over: [0, 1])
         let active = active
         let gradients = gradients(
             of: loss, withRespectTo: active.map { llama.parameters[$0] })

@@ -14,6 +14,7 @@
 #include <xmmintrin.h>
 #endif
 
+#include "CrossEntropy.h"
 #include "Kernel.h"
 #include "Products.h"
 #include "TrainingAttention.h"
@@ -344,6 +345,20 @@ static void checkSmallNumbers(Random &random) {
     }
 }
 
+static void checkCrossEntropies(Random &random, ElementType type) {
+    const auto expect = [](const std::string &problem) {
+        if (problem.empty()) return;
+        ++failures;
+        printf("%s\n", problem.c_str());
+    };
+    for (const auto &[rows, width, classes] : {std::array<int64_t, 3>{1, 1, 1}, {3, 5, 16},
+            {17, 33, 50}, {230, 4, 37}, {2, 40, 1000}, {5, 1, 15}}) {
+        expect(checkCrossEntropy(random, type, rows, width, classes));
+    }
+    expect(checkCrossEntropyOfNoNumbers(random, type));
+    expect(checkCrossEntropyRefusals(random));
+}
+
 static void checkTrainingAttention(Random &random, ElementType type) {
     const auto expect = [](const TrainingAttentionCase &each, const std::string &problem) {
         if (problem.empty()) return;
@@ -414,6 +429,7 @@ int main() {
         }
         for (bool areKeys : {false, true}) checkCacheWrite(random, type, areKeys);
         checkTrainingAttention(random, type);
+        checkCrossEntropies(random, type);
 
         checkInvariance(makeRMSNorm(random, type, 128, 200), random);
         checkInvariance(makeSwiGLU(random, type, 128, 67), random);

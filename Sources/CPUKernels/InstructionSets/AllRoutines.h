@@ -37,6 +37,7 @@ namespace EPAS_ISA {
 #include "RowRoutines.h"
 #include "LinearRoutine.h"
 #include "ProductRoutine.h"
+#include "CrossEntropyRoutine.h"
 #include "ScoreRoutines.h"
 #include "MixRoutines.h"
 #include "TileRoutines.h"
@@ -47,6 +48,7 @@ template <class Element> constexpr TypedRoutines<Element> typed() {
     return {
         rmsNorm<Element>, rotary<Element>, swiGLU<Element>, linear<Element>,
         panelWords<Element>, packColumns<Element>, product<Element>, productTiling,
+        crossEntropy<Element>,
         scores<Element>, normalize<Element>, mix<Element>, mixRange<Element>, join<Element>,
         trainingAttention<Element>(),
     };

@@ -189,7 +189,7 @@ static __attribute__((noinline)) void productTile(
         if (r >= rows) continue;
         EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
             const int64_t left = columns - v * lanes;
-            const int64_t place = (row + r) * call.columns + column + v * lanes;
+            const int64_t place = (row + r) * call.resultStride + column + v * lanes;
             if (!isLast) {
                 store(sums + r * stride + v * lanes, partial[r][v]);
             } else if (left <= 0) {
