@@ -44,14 +44,21 @@ public:
         call.resultStride = stride;
         const ProductTiling &tiling = routines.productTiling;
         TaskMemories memories(threads, tiling.workspaceWords, workspace.words() + packed);
-        const int64_t rowBlocks = quotient(rows, tiling.rowBlock);
         const int64_t columnBlocks = quotient(panels * tiling.panel, tiling.columnBlock);
+        const int64_t tiles = quotient(rows, tiling.tileRows);
+        // Several tasks for each thread, as equal as can be: some threads are slower than others,
+        // and none should be left with a whole task when the others are done.
+        const int64_t wanted = quotient(4 * threads, columnBlocks);
+        const int64_t rowBlocks =
+            std::min(std::max(quotient(rows, tiling.rowBlock), wanted), tiles);
         ThreadPool::shared().forEach(rowBlocks * columnBlocks, [&](int64_t index) {
-            const int64_t row = index % rowBlocks * tiling.rowBlock;
+            const int64_t block = index % rowBlocks;
+            const int64_t row = tiles * block / rowBlocks * tiling.tileRows;
+            const int64_t end = tiles * (block + 1) / rowBlocks * tiling.tileRows;
             const int64_t column = index / rowBlocks * tiling.columnBlock;
             memories.with([&](uint32_t *words) {
                 routines.product(
-                    call, row, std::min(row + tiling.rowBlock, rows), column,
+                    call, row, std::min(end, rows), column,
                     std::min(column + tiling.columnBlock, call.columns), words);
             });
         });

@@ -44,6 +44,7 @@ template <class Element> struct ProductCall {
 /// How an instruction set divides a product.
 struct ProductTiling {
     int64_t panel;           // columns that are packed together
+    int64_t tileRows;        // rows that are multiplied together
     int64_t rowBlock;        // rows that share a packing of theirs: the most for one call
     int64_t columnBlock;     // the most columns of one call
     int64_t workspaceWords;  // what a call works in

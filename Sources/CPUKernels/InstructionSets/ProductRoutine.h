@@ -235,5 +235,5 @@ static void product(
 }
 
 constexpr ProductTiling productTiling = {
-    tileColumns, rowBlock, columnBlock, rowWords + rowBlock * columnBlock,
+    tileColumns, tileRows, rowBlock, columnBlock, rowWords + rowBlock * columnBlock,
 };
