@@ -10,6 +10,11 @@ package struct SharedProbabilities: Sendable {
     /// Whether probabilities are kept, or computed anew from their log-sum-exps.
     let areKept: Bool
 
+    package init(heads: Int, areKept: Bool) {
+        self.heads = heads
+        self.areKept = areKept
+    }
+
     /// Either the kept probabilities, or queries, keys and log-sum-exps; the last one stands for
     /// them in the backward pass.
     var operandCount: Int { areKept ? 1 : 3 }
