@@ -110,7 +110,8 @@ package struct Llama {
     /// - Parameter targets: int32 [B, T], each below V.
     package func losses(_ tokens: Tensor, targets: Tensor, plan: SharingPlan) -> Tensor {
         let hidden = hiddenStates(tokens, plan: plan)
-        guard tokens.shape.elementCount > 0, tokens.graph.kernels.contains(CrossEntropyKernel.target)
+        guard tokens.shape.elementCount > 0,
+            tokens.graph.kernels.contains(CrossEntropyKernel.target)
         else { return crossEntropy(logits: logits(ofHidden: hidden), targets: targets) }
         let count = tokens.shape.elementCount
         let operands = [
