@@ -72,7 +72,7 @@ static void product(Random &random, ElementType type, int64_t out, int64_t in) {
         Times products, ratios;
         for (int repeat = 0; repeat < (rows <= 4 ? 25 : 9); ++repeat) {
             const double time = seconds([&] {
-                for (int64_t i = 0; i < calls; ++i) call("epas.linear", {x, weights[i]}, y);
+                for (int64_t i = 0; i < calls; ++i) call("epas.linear", {x, weights[i]}, {y});
             });
             products.all.push_back(time / calls);
             if (rows > 4) continue;
@@ -129,11 +129,11 @@ static void attention(
             }
             time[0] += seconds([&] {
                 call("epas.attention_probabilities", {query, keys, table, sequence, position},
-                    probabilities);
+                    {probabilities});
             });
             time[1] += seconds([&] {
                 call("epas.attention_mix", {probabilities, values, table, sequence, position},
-                    mixed);
+                    {mixed});
             });
         }
         scores.all.push_back(time[0] / layers);

@@ -49,7 +49,8 @@ public:
 
     int64_t operandCount() const { return frame.operands.count; }
     Operand operand(int64_t index) const { return buffer(frame.operands, index); }
-    Operand result() const { return buffer(frame.results, 0); }
+    int64_t resultCount() const { return frame.results.count; }
+    Operand result(int64_t index = 0) const { return buffer(frame.results, index); }
 
     /// - Throws: Refusal if there is no such setting of that type.
     float float32(const char *name) const;

@@ -11,11 +11,17 @@ epas::Error *handler(const epas::Frame *frame) {
 
 constexpr char rmsNormName[] = "epas.rms_norm";
 constexpr char linearName[] = "epas.linear";
+constexpr char productName[] = "epas.product";
+constexpr char crossEntropyName[] = "epas.cross_entropy";
 constexpr char rotaryName[] = "epas.rotary";
 constexpr char swiGLUName[] = "epas.swiglu";
 constexpr char cacheWriteName[] = "epas.cache_write";
 constexpr char attentionProbabilitiesName[] = "epas.attention_probabilities";
 constexpr char attentionMixName[] = "epas.attention_mix";
+constexpr char attentionName[] = "epas.attention";
+constexpr char attentionGradientName[] = "epas.attention_gradient";
+constexpr char sharedAttentionName[] = "epas.shared_attention";
+constexpr char sharedAttentionGradientName[] = "epas.shared_attention_gradient";
 
 template <void (*kernel)(const epas::Call &), const char *target> EPASCPUKernel entry() {
     return {target, reinterpret_cast<void *>(&handler<kernel, target>)};
@@ -27,16 +33,22 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
     static const EPASCPUKernel kernels[] = {
         entry<epas::rmsNorm, rmsNormName>(),
         entry<epas::linear, linearName>(),
+        entry<epas::product, productName>(),
+        entry<epas::crossEntropy, crossEntropyName>(),
         entry<epas::rotary, rotaryName>(),
         entry<epas::swiGLU, swiGLUName>(),
         entry<epas::cacheWrite, cacheWriteName>(),
         entry<epas::attentionProbabilities, attentionProbabilitiesName>(),
         entry<epas::attentionMix, attentionMixName>(),
+        entry<epas::attention, attentionName>(),
+        entry<epas::attentionGradient, attentionGradientName>(),
+        entry<epas::sharedAttention, sharedAttentionName>(),
+        entry<epas::sharedAttentionGradient, sharedAttentionGradientName>(),
         {nullptr, nullptr},
     };
     return kernels;
 }
 
-int epas_cpu_kernels_version(void) { return 1; }
+int epas_cpu_kernels_version(void) { return 2; }
 
 void epas_cpu_set_threads(int threads) { epas::ThreadPool::shared().setThreads(threads); }

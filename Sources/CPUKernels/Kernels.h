@@ -14,11 +14,17 @@ namespace epas {
 
 void rmsNorm(const Call &);
 void linear(const Call &);
+void product(const Call &);
+void crossEntropy(const Call &);
 void rotary(const Call &);
 void swiGLU(const Call &);
 void cacheWrite(const Call &);
 void attentionProbabilities(const Call &);
 void attentionMix(const Call &);
+void attention(const Call &);
+void attentionGradient(const Call &);
+void sharedAttention(const Call &);
+void sharedAttentionGradient(const Call &);
 
 /// Calls the body with a null pointer to the C++ type of an element type of rows.
 template <class Body> void forElementType(ElementType type, const Body &body) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "Call.h"
+#include "TrainingAttention.h"
 
 namespace epas {
 
@@ -21,6 +22,32 @@ template <class Element> struct LinearCall {
     void *y;                // [M, out]
     bool isFloat;           // whether the result's type is float32
     int64_t in, out;
+};
+
+/// A matrix of a product: rows or columns of the result, and numbers that are summed over.
+template <class Element> struct ProductOperand {
+    const Element *numbers;
+    int64_t stride;    // between rows of the memory
+    bool sumIsMajor;   // whether a row of the memory holds all lanes of one number of the sum
+};
+
+/// y = a b, summed over one index of each.
+template <class Element> struct ProductCall {
+    ProductOperand<Element> a, b;
+    void *y;                  // [rows, columns]
+    int64_t resultStride;     // between its rows
+    bool isFloat;             // whether the result's type is float32
+    int64_t rows, columns, sum;
+    uint32_t *packedColumns;  // all of b
+};
+
+/// How an instruction set divides a product.
+struct ProductTiling {
+    int64_t panel;           // columns that are packed together
+    int64_t tileRows;        // rows that are multiplied together
+    int64_t rowBlock;        // rows that share a packing of theirs: the most for one call
+    int64_t columnBlock;     // the most columns of one call
+    int64_t workspaceWords;  // what a call works in
 };
 
 /// Rows from `first` on that belong to one sequence; none has a negative position.
@@ -66,6 +93,17 @@ template <class Element> struct TypedRoutines {
     void (*linear)(
         const LinearCall<Element> &, int64_t firstRow, int64_t lastRow, int64_t firstOutput,
         int64_t lastOutput);
+    /// The words of a panel of columns.
+    int64_t (*panelWords)(int64_t sum);
+    void (*packColumns)(const ProductCall<Element> &, int64_t firstPanel, int64_t lastPanel);
+    /// The first column must begin a panel.
+    void (*product)(
+        const ProductCall<Element> &, int64_t firstRow, int64_t lastRow, int64_t firstColumn,
+        int64_t lastColumn, uint32_t *workspace);
+    ProductTiling productTiling;
+    void (*crossEntropy)(
+        float *logits, int64_t padded, int64_t classes, int64_t target, float *loss,
+        Element *gradient);
     /// exp(score - maximum) for the group's rows, a key head's queries and some ranges; and each
     /// range's maximum and sum.
     void (*scores)(
@@ -81,6 +119,7 @@ template <class Element> struct TypedRoutines {
         const AttentionCall<Element> &, const RowGroup &, int64_t keyValueHead, int64_t range);
     /// Adds up what `mixRange` left.
     void (*join)(const AttentionCall<Element> &, const RowGroup &, int64_t keyValueHead);
+    TrainingAttentionRoutines<Element> trainingAttention;
 };
 
 struct Routines {

@@ -94,6 +94,9 @@ struct Printer {
     private mutating func write(_ id: Int) {
         let node = graph.nodes[id]
         if node.operation is Parameter { return }
+        if node.operation is Deferred {
+            fatalError("program: a deferred cotangent has no value.")
+        }
         if node.operation is any PassThrough {
             names[id] = [spelling(node.operands[0])]
             return

@@ -16,62 +16,64 @@ struct Attention {
     let keyValueHeads: Int
     let headDimension: Int
 
+    /// Kept probabilities of a layer may take so many bytes; beyond it they are computed anew from
+    /// their log-sum-exps, which takes a product more for every layer and direction.
+    static let mostKeptBytes = 1 << 30
+
     /// Computes what is not reused. `??` evaluates its right side only when needed: a reused
     /// projection adds nothing to the graph.
     ///
-    /// - Parameter x: The normed residual stream, [B, T, D].
+    /// - Parameters:
+    ///   - x: The normed residual stream, [B, T, D].
+    ///   - lends: Whether other layers will reuse the probabilities.
     func activations(
-        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations
+        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations, lends: Bool
     ) -> AttentionActivations {
         if let probabilities = reused.probabilities {
             return AttentionActivations(
-                query: nil, key: nil, value: split(value(x), keyValueHeads),
-                probabilities: probabilities)
+                value: split(value(x), keyValueHeads), probabilities: probabilities)
         }
         let q = reused.query ?? positions.rotate(split(query(x), heads))
         let k = reused.key ?? positions.rotate(split(key(x), keyValueHeads))
+        let v = reused.value ?? split(value(x), keyValueHeads)
+        guard x.graph.kernels.contains(AttentionKernel.target) else {
+            let form = AttentionForm(query: q.shape, key: k.shape)
+            let probabilities = softmax(form.scores(query: q, key: k), over: 4)
+                .converted(to: q.elementType)
+            return AttentionActivations(
+                query: q, key: k, value: v, probabilities: .values(probabilities))
+        }
+        let kept = KeptProbabilities.shape(query: q.shape)
+        let keeps =
+            lends && kept.elementCount * kept.elementType.byteCount <= Attention.mostKeptBytes
+        let results = x.graph.apply(AttentionKernel(keepsProbabilities: keeps), [q, k, v])
         return AttentionActivations(
-            query: q, key: k, value: reused.value ?? split(value(x), keyValueHeads),
-            probabilities: probabilities(query: q, key: k))
+            query: q, key: k, value: v,
+            probabilities: .shared(
+                SharedProbabilities(heads: heads, areKept: keeps),
+                keeps ? [results[2]] : [q, k, results[1]]),
+            mixed: results[0])
     }
 
     /// Mixes the values by the probabilities and projects the result back, [B, T, D].
     func callAsFunction(_ activations: AttentionActivations) -> Tensor {
-        let sizes = activations.probabilities.dimensions
-        let (batch, group, length, source) = (sizes[0], sizes[2], sizes[3], sizes[4])
-        // [B, K, G·T, T] · [B, K, T, H]: the queries of a group share one product with its values.
-        let mixed = activations.probabilities
-            .reshaped([batch, keyValueHeads, group * length, source])
-            .dot(
-                activations.value.transposed([0, 2, 1, 3]), contracting: ([3], [2]),
-                batching: ([0, 1], [0, 1]), accumulating: .float32
-            )
-            .converted(to: activations.value.elementType)
-        let joined = mixed.reshaped([batch, heads, length, headDimension])
-            .transposed([0, 2, 1, 3])
-        return output(joined.reshaped([batch, length, heads * headDimension]))
-    }
-
-    /// softmax(q kᵀ / √H) under the causal mask, in float32, returned in the inputs' type.
-    private func probabilities(query: Tensor, key: Tensor) -> Tensor {
-        let (batch, length) = (query.dimensions[0], query.dimensions[1])
-        let group = heads / keyValueHeads
-        let products = query.transposed([0, 2, 1, 3])
-            .reshaped([batch, keyValueHeads, group * length, headDimension])
-            .dot(
-                key.transposed([0, 2, 1, 3]), contracting: ([3], [3]),
-                batching: ([0, 1], [0, 1]), accumulating: .float32
-            )
-            .reshaped([batch, keyValueHeads, group, length, length])
-        let scores = products * (1 / Double(headDimension).squareRoot())
-        let graph = query.graph
-        let square = Shape(.int32, [length, length])
-        let visible = graph.iota(square, along: 1)
-            .compared(.lessOrEqual, to: graph.iota(square, along: 0))
-            .broadcast(to: scores.dimensions, along: [3, 4])
-        let hidden = graph.constant(-Double.infinity, scores.shape)
-        return softmax(select(visible, scores, hidden), over: 4)
-            .converted(to: query.elementType)
+        let value = activations.value
+        let mixed =
+            activations.mixed
+            ?? {
+                switch activations.probabilities {
+                case .values(let probabilities):
+                    let query = probabilities.dimensions
+                    let form = AttentionForm(
+                        heads: query[1] * query[2], keyValueHeads: query[1], head: headDimension)
+                    return form.mixed(probabilities, value).converted(to: value.elementType)
+                case .shared(let probabilities, let operands):
+                    return value.graph.apply(
+                        SharedAttentionKernel(probabilities), operands + [value])[0]
+                }
+            }()
+        let (batch, length) = (value.dimensions[0], value.dimensions[1])
+        return output(mixed.reshaped([batch, length, heads * headDimension]))
     }
 
     /// [B, T, n·H] → [B, T, n, H].
@@ -108,6 +110,22 @@ struct RotaryAngles {
 
     /// Rotates [B, T, n, H] by its positions; computed in float32, returned in the input's type.
     func rotate(_ x: Tensor) -> Tensor {
+        guard x.graph.kernels.contains(RotaryKernel.target), x.shape.elementCount > 0 else {
+            return plainlyRotated(x)
+        }
+        let sizes = x.dimensions
+        // The kernel takes its angles from memory, where plain operations would compute them anew
+        // for every head of every layer.
+        let angles = [cosine, sine].map {
+            $0.broadcast(to: [sizes[0], sizes[1], sizes[3] / 2], along: [1, 2])
+                .reshaped([sizes[0] * sizes[1], sizes[3] / 2])
+        }
+        let rows = x.reshaped([sizes[0] * sizes[1], sizes[2], sizes[3]])
+        return x.graph.apply(RotaryKernel(), [rows] + angles)[0].reshaped(sizes)
+    }
+
+    /// The same in plain operations.
+    func plainlyRotated(_ x: Tensor) -> Tensor {
         let half = x.dimensions[3] / 2
         let wide = x.converted(to: .float32)
         let a = wide.sliced(along: 3, 0..<half)

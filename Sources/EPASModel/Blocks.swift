@@ -13,16 +13,33 @@ struct Linear {
 
     /// [..., in] → [..., out], in the input's type.
     func callAsFunction(_ x: Tensor) -> Tensor {
-        product(x).converted(to: x.elementType)
+        guard bias == nil else { return product(x).converted(to: x.elementType) }
+        return product(x, as: x.elementType)
     }
 
     /// [..., in] → [..., out], as accumulated: float32.
     func product(_ x: Tensor) -> Tensor {
-        let product = x.dot(
-            weight, contracting: ([x.shape.rank - 1], [1]), accumulating: .float32)
+        let product = product(x, as: .float32)
         guard let bias else { return product }
         return product
             + bias.broadcast(to: product.dimensions, along: [product.dimensions.count - 1])
+    }
+}
+
+extension Linear {
+    /// x Wᵀ, rounded once.
+    private func product(_ x: Tensor, as type: ElementType) -> Tensor {
+        let rows = x.dimensions.dropLast()
+        let count = rows.reduce(1, *)
+        guard count > 0 else {
+            return x.dot(
+                weight, contracting: ([x.shape.rank - 1], [1]), accumulating: .float32
+            ).converted(to: type)
+        }
+        let kernel = ProductKernel(transposesRight: true, resultType: type)
+        let operand = x.reshaped([count, weight.dimensions[1]])
+        return x.graph.apply(kernel, [operand, weight])[0]
+            .reshaped(rows + [weight.dimensions[0]])
     }
 }
 

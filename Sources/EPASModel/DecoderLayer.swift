@@ -11,22 +11,32 @@ package import EPASGraph
 /// What a layer attended with, after projection and rotary embedding.
 package struct AttentionActivations {
     /// [B, T, N, H]; `nil` in a layer that was handed probabilities.
-    package let query: Tensor?
+    package var query: Tensor?
     /// [B, T, K, H]; `nil` in a layer that was handed probabilities.
-    package let key: Tensor?
+    package var key: Tensor?
     /// [B, T, K, H]
     package let value: Tensor
-    /// softmax(q kᵀ / √H), [B, K, G, T, T].
-    package let probabilities: Tensor
+    package let probabilities: AttentionProbabilities
+    /// The values mixed by the probabilities, [B, T, N, H], where that came with them.
+    var mixed: Tensor?
 
     /// Returns the part that a sharing layer takes.
     func reusable(as kind: SharingKind) -> ReusedActivations {
-        switch kind {
-        case .queryKey: ReusedActivations(query: query, key: key)
-        case .keyValue: ReusedActivations(key: key, value: value)
-        case .scores: ReusedActivations(probabilities: probabilities)
+        switch (kind, probabilities) {
+        case (.keyValue, _): ReusedActivations(key: key, value: value)
+        case (.queryKey, .values): ReusedActivations(query: query, key: key)
+        // Equal queries and keys have equal probabilities: kernels compute them once.
+        case (.queryKey, .shared), (.scores, _): ReusedActivations(probabilities: probabilities)
         }
     }
+}
+
+/// softmax(q kᵀ / √H) of a layer.
+package enum AttentionProbabilities {
+    /// [B, K, G, T, T].
+    case values(Tensor)
+    /// What kernels take for them.
+    case shared(SharedProbabilities, [Tensor])
 }
 
 /// Activations handed to a sharing layer; it computes those that are `nil`.
@@ -34,7 +44,7 @@ struct ReusedActivations {
     var query: Tensor?
     var key: Tensor?
     var value: Tensor?
-    var probabilities: Tensor?
+    var probabilities: AttentionProbabilities?
 }
 
 /// A LLaMA decoder layer that can reuse another layer's attention activations.
@@ -49,12 +59,15 @@ struct DecoderLayer {
     /// - Parameters:
     ///   - x: The residual stream, [B, T, D].
     ///   - reused: The source layer's activations in sharing mode; `nil` in compute mode.
+    ///   - lends: Whether other layers will reuse this one's probabilities.
     /// - Returns: The new residual stream, and the activations this layer attended with.
     func callAsFunction(
-        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations?
+        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations?,
+        lends: Bool = false
     ) -> (Tensor, AttentionActivations) {
         let activations = attention.activations(
-            attentionNorm(x), positions: positions, reusing: reused ?? ReusedActivations())
+            attentionNorm(x), positions: positions, reusing: reused ?? ReusedActivations(),
+            lends: lends)
         let h = x + attention(activations)
         return (h + feedForward(feedForwardNorm(h)), activations)
     }

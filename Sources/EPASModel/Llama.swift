@@ -91,7 +91,9 @@ package struct Llama {
         for (index, layer) in layers.enumerated() {
             let reused = plan.sources[index].flatMap { saved[$0] }
             let activations: AttentionActivations
-            (x, activations) = layer(x, positions: rotary, reusing: reused)
+            (x, activations) = layer(
+                x, positions: rotary, reusing: reused,
+                lends: plan.isSource(index) && plan.kind != .keyValue)
             visit(index, activations)
             if plan.isSource(index) { saved[index] = activations.reusable(as: plan.kind) }
         }
@@ -101,6 +103,21 @@ package struct Llama {
     /// Returns the logits, [B, T, V], float32.
     package func logits(_ tokens: Tensor, plan: SharingPlan) -> Tensor {
         logits(ofHidden: hiddenStates(tokens, plan: plan))
+    }
+
+    /// Returns the cross-entropy of each position in nats, [B, T], float32.
+    ///
+    /// - Parameter targets: int32 [B, T], each below V.
+    package func losses(_ tokens: Tensor, targets: Tensor, plan: SharingPlan) -> Tensor {
+        let hidden = hiddenStates(tokens, plan: plan)
+        guard tokens.shape.elementCount > 0,
+            tokens.graph.kernels.contains(CrossEntropyKernel.target)
+        else { return crossEntropy(logits: logits(ofHidden: hidden), targets: targets) }
+        let count = tokens.shape.elementCount
+        let operands = [
+            hidden.reshaped([count, config.width]), head.weight, targets.reshaped([count]),
+        ]
+        return tokens.graph.apply(CrossEntropyKernel(), operands)[0].reshaped(tokens.dimensions)
     }
 
     /// Projects hidden states [..., D] to logits [..., V], float32.

@@ -11,22 +11,25 @@ package struct LossProgram: Sendable {
     package let computeType: ElementType
     /// The type in which matrices are passed; see ``Llama/init(_:computeType:matrices:graph:)``.
     package let matrices: ElementType
+    /// The kernels that the plugin has; see ``Graph/kernels``.
+    package let kernels: Set<String>
 
     package init(
         model: ModelConfig, plan: SharingPlan, computeType: ElementType,
-        matrices: ElementType = .float32
+        matrices: ElementType = .float32, kernels: Set<String> = []
     ) {
         self.model = model
         self.plan = plan
         self.computeType = computeType
         self.matrices = matrices
+        self.kernels = kernels
     }
 
     /// The sum over a batch of the next-token loss in nats and the number of correct first guesses.
     ///
     /// Tokens are int32 [batch, sequence + 1]; results are two float32 scalars.
     package func evaluate(batch: Int, sequence: Int) -> String {
-        let graph = Graph()
+        let graph = Graph(kernels: kernels)
         let llama = Llama(model, computeType: computeType, matrices: matrices, graph: graph)
         let tokens = graph.parameter("tokens", Shape(.int32, [batch, sequence + 1]))
         let logits = llama.logits(tokens.sliced(along: 1, 0..<sequence), plan: plan)
@@ -43,7 +46,7 @@ package struct LossProgram: Sendable {
     /// Results: the loss, the logits [batch, sequence, V], then one gradient per parameter, zero
     /// for an idle one.
     package func inspect(batch: Int, sequence: Int, gradients wanted: Bool) -> String {
-        let graph = Graph()
+        let graph = Graph(kernels: kernels)
         let llama = Llama(model, computeType: computeType, matrices: matrices, graph: graph)
         let tokens = graph.parameter("tokens", Shape(.int32, [batch, sequence]))
         let logits = llama.logits(tokens, plan: plan)

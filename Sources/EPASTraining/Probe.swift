@@ -67,7 +67,9 @@ package struct Probe: Sendable {
             report(count)
             let plan = try SharingPlan(kind, last: count, layers: model.layers)
             let evaluator = try Evaluator(
-                LossProgram(model: model, plan: plan, computeType: computeType),
+                LossProgram(
+                    model: model, plan: plan, computeType: computeType,
+                    kernels: client.kernels),
                 batch: shape.dimensions[0], sequence: shape.dimensions[1] - 1
             ) { try client.compile($0, cache: cache) }
             guard let result = try evaluator(parameters, batches: batches) else {

@@ -9,17 +9,21 @@ import EPASRuntime
 final class RunPrograms {
     private let setup: RunSetup
     private let validationBatch: Int
+    private let kernels: Set<String>
     private let compile: @Sendable (String) throws -> Executable
     private var steps: [SharingPlan: BackgroundTask<StepExecutable>] = [:]
     private var evaluators: [SharingPlan: BackgroundTask<Evaluator>] = [:]
 
-    /// - Parameter validationBatch: Sequences in a validation batch.
+    /// - Parameters:
+    ///   - validationBatch: Sequences in a validation batch.
+    ///   - kernels: The kernels that the plugin has.
     init(
-        _ setup: RunSetup, validationBatch: Int,
+        _ setup: RunSetup, validationBatch: Int, kernels: Set<String>,
         compile: @escaping @Sendable (String) throws -> Executable
     ) {
         self.setup = setup
         self.validationBatch = validationBatch
+        self.kernels = kernels
         self.compile = compile
     }
 
@@ -55,10 +59,10 @@ final class RunPrograms {
 
     private func startStep(_ plan: SharingPlan) -> BackgroundTask<StepExecutable> {
         if let task = steps[plan] { return task }
-        let task = BackgroundTask("epas.compile") { [setup, compile] in
+        let task = BackgroundTask("epas.compile") { [setup, kernels, compile] in
             try StepExecutable(
-                setup.trainingProgram(plan), accumulation: setup.config.training.accumulation,
-                compile: compile)
+                setup.trainingProgram(plan, kernels: kernels),
+                accumulation: setup.config.training.accumulation, compile: compile)
         }
         steps[plan] = task
         return task
@@ -66,9 +70,9 @@ final class RunPrograms {
 
     private func startEvaluator(_ plan: SharingPlan) -> BackgroundTask<Evaluator> {
         if let task = evaluators[plan] { return task }
-        let task = BackgroundTask("epas.compile") { [setup, validationBatch, compile] in
+        let task = BackgroundTask("epas.compile") { [setup, validationBatch, kernels, compile] in
             try Evaluator(
-                setup.lossProgram(plan), batch: validationBatch,
+                setup.lossProgram(plan, kernels: kernels), batch: validationBatch,
                 sequence: setup.config.training.sequence, compile: compile)
         }
         evaluators[plan] = task

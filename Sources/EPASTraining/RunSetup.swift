@@ -59,13 +59,16 @@ package struct RunSetup: Sendable {
             * model.flops(sequence: config.training.sequence, plan: plan).training
     }
 
-    package func trainingProgram(_ plan: SharingPlan) -> TrainingProgram {
+    /// - Parameter kernels: The kernels that the plugin has.
+    package func trainingProgram(_ plan: SharingPlan, kernels: Set<String>) -> TrainingProgram {
         TrainingProgram(
             model: model, plan: plan, computeType: computeType, batch: config.training.batch,
-            sequence: config.training.sequence, optimizer: optimizer, clip: config.training.clip)
+            sequence: config.training.sequence, optimizer: optimizer, clip: config.training.clip,
+            kernels: kernels)
     }
 
-    package func lossProgram(_ plan: SharingPlan) -> LossProgram {
-        LossProgram(model: model, plan: plan, computeType: computeType)
+    /// - Parameter kernels: The kernels that the plugin has.
+    package func lossProgram(_ plan: SharingPlan, kernels: Set<String>) -> LossProgram {
+        LossProgram(model: model, plan: plan, computeType: computeType, kernels: kernels)
     }
 }

@@ -35,9 +35,11 @@ package struct SimilarityProgram: Sendable {
         let tokens = graph.parameter("tokens", Shape(.int32, [batch, sequence]))
         var rows: [Quantity: [Tensor]] = [:]
         _ = llama.hiddenStates(tokens, plan: .none) { _, activations in
-            guard let key = activations.key else { return }
+            guard let key = activations.key,
+                case .values(let probabilities) = activations.probabilities
+            else { return }
             for (quantity, tensor) in [
-                (Quantity.scores, activations.probabilities), (.keys, key),
+                (Quantity.scores, probabilities), (.keys, key),
                 (.values, activations.value),
             ] {
                 let row = tensor.converted(to: .float32).reshaped([1, tensor.shape.elementCount])

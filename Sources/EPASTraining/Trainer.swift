@@ -63,7 +63,8 @@ package final class Trainer {
         let progress = start?.progress ?? RunProgress()
         self.progress = progress
         programs = RunPrograms(
-            setup, validationBatch: validation.first?.tokens.shape.dimensions[0] ?? 0
+            setup, validationBatch: validation.first?.tokens.shape.dimensions[0] ?? 0,
+            kernels: client.kernels
         ) { try client.compile($0, cache: cache) }
         let config = setup.config.training
         batches = try BatchStream(

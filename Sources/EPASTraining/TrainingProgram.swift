@@ -28,10 +28,12 @@ package struct TrainingProgram: Sendable {
     package let optimizer: AdamW
     /// The largest gradient norm; gradients above it are scaled down to it. `nil` scales nothing.
     package let clip: Double?
+    /// The kernels that the plugin has; see ``Graph/kernels``.
+    package let kernels: Set<String>
 
     package init(
         model: ModelConfig, plan: SharingPlan, computeType: ElementType, batch: Int, sequence: Int,
-        optimizer: AdamW, clip: Double?
+        optimizer: AdamW, clip: Double?, kernels: Set<String> = []
     ) {
         self.model = model
         self.plan = plan
@@ -40,6 +42,7 @@ package struct TrainingProgram: Sendable {
         self.sequence = sequence
         self.optimizer = optimizer
         self.clip = clip
+        self.kernels = kernels
     }
 
     /// Parameters with a gradient under the plan, by their index in ``ModelConfig/parameters``.
@@ -51,7 +54,7 @@ package struct TrainingProgram: Sendable {
 
     /// One whole step on one batch.
     package func step() -> String {
-        let graph = Graph()
+        let graph = Graph(kernels: kernels)
         let llama = Llama(model, computeType: computeType, graph: graph)
         let slots = slots(llama)
         let rates = rates(graph)
@@ -65,7 +68,7 @@ package struct TrainingProgram: Sendable {
 
     /// Adds one batch's loss and gradients to the sums.
     package func accumulate() -> String {
-        let graph = Graph()
+        let graph = Graph(kernels: kernels)
         let sums = sums(graph)
         let llama = Llama(model, computeType: computeType, graph: graph)
         let (loss, gradients) = lossAndGradients(llama, tokens: tokens(graph))
@@ -79,7 +82,7 @@ package struct TrainingProgram: Sendable {
     ///
     /// - Parameter accumulation: The number of batches in the sums.
     package func apply(accumulation: Int) -> String {
-        let graph = Graph()
+        let graph = Graph(kernels: kernels)
         let llama = Llama(model, computeType: computeType, graph: graph)
         let slots = slots(llama)
         let means = sums(graph).map { $0 / Double(accumulation) }
@@ -129,8 +132,7 @@ package struct TrainingProgram: Sendable {
     private func lossAndGradients(_ llama: Llama, tokens: Tensor) -> (Tensor, [Tensor]) {
         let inputs = tokens.sliced(along: 1, 0..<sequence)
         let targets = tokens.sliced(along: 1, 1..<sequence + 1)
-        let loss = crossEntropy(logits: llama.logits(inputs, plan: plan), targets: targets)
-            .mean(over: [0, 1])
+        let loss = llama.losses(inputs, targets: targets, plan: plan).mean(over: [0, 1])
         let active = active
         let gradients = gradients(
             of: loss, withRespectTo: active.map { llama.parameters[$0] })

@@ -148,7 +148,7 @@ struct EvaluationOptions: ParsableArguments {
             let evaluator = try Evaluator(
                 LossProgram(
                     model: model, plan: plan, computeType: dtype.elementType,
-                    matrices: dtype.elementType),
+                    matrices: dtype.elementType, kernels: client.kernels),
                 batch: inputs[0].shape.dimensions[0], sequence: sequence
             ) { try client.compile($0, cache: cache) }
             guard let result = try evaluator(parameters, batches: inputs) else {

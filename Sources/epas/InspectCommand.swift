@@ -52,7 +52,8 @@ struct InspectCommand: ParsableCommand {
         // Gradients are those of the float32 masters that training has.
         let matrices = gradients ? .float32 : dtype.elementType
         let program = LossProgram(
-            model: model, plan: plan, computeType: dtype.elementType, matrices: matrices)
+            model: model, plan: plan, computeType: dtype.elementType, matrices: matrices,
+            kernels: client.kernels)
         let executable = try client.compile(
             program.inspect(batch: rows.count, sequence: rows[0].count, gradients: gradients),
             cache: cache)

@@ -36,7 +36,7 @@ struct KernelCall {
     int64_t rows() const { return result.dimensions[0]; }
     bool isDefined(int64_t index) const { return defined.empty() || defined[index]; }
 
-    std::string run() const { return call(target.c_str(), operands, result, settings); }
+    std::string run() const { return call(target.c_str(), operands, {result}, settings); }
 
     /// The same call for some of its rows, in the given order.
     KernelCall taking(const std::vector<int64_t> &chosen) const {

@@ -86,7 +86,7 @@ struct Setting {
 
 /// Calls the kernel; returns its error's text, or nothing.
 inline std::string call(
-    const char *target, const std::vector<Array> &operands, const Array &result,
+    const char *target, const std::vector<Array> &operands, const std::vector<Array> &results,
     const std::vector<Setting> &settings = {}
 ) {
     using Handler = Error *(*)(const Frame *);
@@ -109,9 +109,11 @@ inline std::string call(
             {sizeof(Buffer), nullptr, array.type, array.bytes.get(),
              int64_t(array.dimensions.size()), const_cast<int64_t *>(array.dimensions.data())});
     }
-    buffers.push_back(
-        {sizeof(Buffer), nullptr, result.type, result.bytes.get(),
-         int64_t(result.dimensions.size()), const_cast<int64_t *>(result.dimensions.data())});
+    for (const Array &result : results) {
+        buffers.push_back(
+            {sizeof(Buffer), nullptr, result.type, result.bytes.get(),
+             int64_t(result.dimensions.size()), const_cast<int64_t *>(result.dimensions.data())});
+    }
     std::vector<void *> items;
     for (Buffer &buffer : buffers) items.push_back(&buffer);
     std::vector<int32_t> kinds(buffers.size(), bufferKind);
@@ -129,13 +131,13 @@ inline std::string call(
     for (Scalar &scalar : scalars) scalarPointers.push_back(&scalar);
     std::vector<int32_t> scalarKinds(settings.size(), scalarKind);
 
-    const int64_t count = operands.size();
+    const int64_t count = operands.size(), resultCount = results.size();
     Frame frame{};
     frame.size = sizeof frame;
     frame.functions = &functions;
     frame.stage = executionStage;
     frame.operands = {sizeof(Buffers), nullptr, count, kinds.data(), items.data()};
-    frame.results = {sizeof(Buffers), nullptr, 1, kinds.data() + count, items.data() + count};
+    frame.results = {sizeof(Buffers), nullptr, resultCount, kinds.data() + count, items.data() + count};
     frame.attributes = {
         sizeof(Attributes), nullptr, int64_t(settings.size()), scalarKinds.data(),
         namePointers.data(), scalarPointers.data(),

@@ -14,7 +14,10 @@
 #include <xmmintrin.h>
 #endif
 
+#include "CrossEntropy.h"
 #include "Kernel.h"
+#include "Products.h"
+#include "TrainingAttention.h"
 
 using namespace epas;
 
@@ -245,6 +248,51 @@ static void checkRefusals(Random &random) {
     expectRefusal(product, "the weight must be [out, in] of the type of x");
 }
 
+/// The same bits on every number of threads, and again.
+static void checkRepetition(const KernelCall &call) {
+    epas_cpu_set_threads(1);
+    std::string error = call.run();
+    if (!error.empty()) return fail(call, error);
+    for (int threads : {4, 2, 3, 4, 1}) {
+        epas_cpu_set_threads(threads);
+        KernelCall again = call;
+        again.result = Array(call.result.type, call.result.dimensions);
+        error = again.run();
+        if (!error.empty()) return fail(again, error);
+        if (memcmp(
+                call.result.bytes.get(), again.result.bytes.get(), call.result.size()) != 0) {
+            return fail(again, "differs on " + std::to_string(threads) + " threads");
+        }
+    }
+}
+
+static void checkProductRefusals(Random &random) {
+    const ElementType type = ElementType::bfloat16;
+    const KernelCall good = makeProduct(random, type, type, {3, 4, 5}, false, true);
+    const auto expect = [&](std::vector<Array> operands, Array result, const char *text) {
+        KernelCall call = good;
+        call.operands = std::move(operands);
+        call.result = std::move(result);
+        expectRefusal(call, text);
+    };
+    const Array &a = good.operands[0], &b = good.operands[1], &y = good.result;
+    expect({a}, y, "it takes two matrices");
+    for (const Array &other : {Array(ElementType::float32, {5, 4}), Array(type, {5, 0}),
+            Array(type, {5}), Array(type, {1, 5, 4})}) {
+        expect({a, other}, y, "the operands must be two matrices of float32 or of bfloat16");
+    }
+    expect(
+        {a, Array(type, {4, 5})}, y, "the dimensions that are summed over must be equal");
+    for (const Array &other : {Array(type, {5, 3}), Array(ElementType::int32, {3, 5})}) {
+        expect(
+            {a, b}, other,
+            "the result must be [rows, columns] of the type of the operands or of float32");
+    }
+    KernelCall unset = good;
+    unset.settings.pop_back();
+    expectRefusal(unset, "the setting transposes_right is missing or of another type");
+}
+
 /// Calls from several threads at once, as XLA makes them.
 static void checkConcurrency(Random &random) {
     epas_cpu_set_threads(4);
@@ -297,9 +345,46 @@ static void checkSmallNumbers(Random &random) {
     }
 }
 
+static void checkCrossEntropies(Random &random, ElementType type) {
+    const auto expect = [](const std::string &problem) {
+        if (problem.empty()) return;
+        ++failures;
+        printf("%s\n", problem.c_str());
+    };
+    for (const auto &[rows, width, classes] : {std::array<int64_t, 3>{1, 1, 1}, {3, 5, 16},
+            {17, 33, 50}, {230, 4, 37}, {2, 40, 1000}, {5, 1, 15}}) {
+        expect(checkCrossEntropy(random, type, rows, width, classes));
+    }
+    expect(checkCrossEntropyOfNoNumbers(random, type));
+    expect(checkCrossEntropyRefusals(random));
+}
+
+static void checkTrainingAttention(Random &random, ElementType type) {
+    const auto expect = [](const TrainingAttentionCase &each, const std::string &problem) {
+        if (problem.empty()) return;
+        ++failures;
+        printf("%s: %s\n", each.name().c_str(), problem.c_str());
+    };
+    for (const TrainingAttentionSize &size : {TrainingAttentionSize{1, 1, 1, 1, 1, 1},
+            {2, 3, 4, 2, 5, 2}, {1, 63, 2, 2, 16, 1}, {1, 64, 3, 1, 33, 3}, {2, 65, 2, 1, 64, 2},
+            {1, 130, 6, 2, 20, 1}, {1, 200, 2, 2, 128, 2}, {1, 17, 1, 1, 256, 4},
+            {1, 70, 1, 1, 255, 1}, {1, 321, 1, 1, 8, 3}}) {
+        epas_cpu_set_threads(3);
+        const TrainingAttentionCase each(random, type, size);
+        expect(each, each.check());
+        expect(each, each.checkThreads());
+    }
+    const std::string problem = checkTrainingAttentionRefusals(random);
+    if (!problem.empty()) {
+        ++failures;
+        printf("%s\n", problem.c_str());
+    }
+}
+
 int main() {
     Random random{7};
     checkRefusals(random);
+    checkProductRefusals(random);
     checkConcurrency(random);
     checkSmallNumbers(random);
     for (ElementType type : {ElementType::float32, ElementType::bfloat16}) {
@@ -326,6 +411,12 @@ int main() {
                     makeLinear(random, type, ElementType::float32, m, in, out, true, true));
             }
         }
+        for (const KernelCall &product : makeProducts(random, type)) {
+            epas_cpu_set_threads(3);
+            checkResults(product);
+            checkRepetition(product);
+        }
+        epas_cpu_set_threads(3);
         for (const AttentionSize &size : {AttentionSize{1, 1, 1, 1, 1, 1, 1},
                 {9, 4, 2, 6, 3, 3, 4}, {20, 6, 2, 64, 2, 3, 32}, {3, 5, 1, 80, 2, 2, 17},
                 {2, 8, 8, 33, 1, 2, 40}, {2, 2, 1, 16, 2, 40, 32}, {30, 9, 1, 50, 1, 23, 48},
@@ -337,6 +428,8 @@ int main() {
             checkPadding(mix, random);
         }
         for (bool areKeys : {false, true}) checkCacheWrite(random, type, areKeys);
+        checkTrainingAttention(random, type);
+        checkCrossEntropies(random, type);
 
         checkInvariance(makeRMSNorm(random, type, 128, 200), random);
         checkInvariance(makeSwiGLU(random, type, 128, 67), random);

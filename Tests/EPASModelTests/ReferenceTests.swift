@@ -38,16 +38,21 @@ struct ReferenceTests {
     /// float32 has 24 bits; the reference's own float32 run errs by at most 3.4e-6 in these cases.
     static let tolerance = 1e-5
 
-    @Test("loss, logits and every gradient", arguments: ReferenceCase.all)
-    func matches(reference: ReferenceCase) throws {
+    @Test(
+        "loss, logits and every gradient, in plain operations and with kernels",
+        arguments: ReferenceCase.all, [false, true])
+    func matches(reference: ReferenceCase, hasKernels: Bool) throws {
         let folder = try ModelFolder(ReferenceCase.folder.appending(path: reference.model))
         let model = folder.config
         let plan = try SharingPlan(parsing: reference.share ?? "", layers: model.layers)
         let (batch, sequence) = (reference.tokens.count, reference.tokens[0].count)
         let client = try TestClient.shared
         let program = try client.compile(
-            LossProgram(model: model, plan: plan, computeType: .float32)
-                .inspect(batch: batch, sequence: sequence, gradients: true))
+            LossProgram(
+                model: model, plan: plan, computeType: .float32,
+                kernels: hasKernels ? client.kernels : []
+            )
+            .inspect(batch: batch, sequence: sequence, gradients: true))
         let results = try program.execute(
             borrowing: folder.upload(to: client),
             inputs: [HostArray(reference.tokens.flatMap(\.self), [batch, sequence])]

@@ -29,7 +29,8 @@ struct TrainingProgramTests {
     ) throws -> TrainingProgram {
         TrainingProgram(
             model: model, plan: try SharingPlan(parsing: share, layers: model.layers),
-            computeType: computeType, batch: 2, sequence: 9, optimizer: Self.optimizer, clip: clip)
+            computeType: computeType, batch: 2, sequence: 9, optimizer: Self.optimizer, clip: clip,
+            kernels: client.kernels)
     }
 
     func executable(_ program: TrainingProgram, accumulation: Int = 1) throws -> StepExecutable {
@@ -187,7 +188,7 @@ struct TrainingProgramTests {
         let program = try program("none", clip: nil)
         let inputs = tokens(1)
         let loss = LossProgram(
-            model: model, plan: .none, computeType: .float32)
+            model: model, plan: .none, computeType: .float32, kernels: client.kernels)
         let reference = try client.compile(
             loss.inspect(batch: 2, sequence: 10, gradients: true))
         // `inspect` predicts the same nine targets from ten tokens.

@@ -7,6 +7,10 @@
 #define EPAS_FMA 1
 #define EPAS_BF16_PRODUCTS 1
 #define EPAS_ROWS 6
+#define EPAS_PRODUCT_ROWS 14
+#define EPAS_PRODUCT_VECTORS 2
+#define EPAS_TILE_ROWS 4
+#define EPAS_TILE_VECTORS 4
 #define EPAS_QUERIES 8
 
 #include "AllRoutines.h"

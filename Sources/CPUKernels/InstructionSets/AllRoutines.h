@@ -7,6 +7,8 @@
 //   EPAS_FMA            whether there is a fused multiply-add
 //   EPAS_BF16_PRODUCTS  whether there are dot products of pairs of bfloat16 numbers
 //   EPAS_ROWS           rows of a tile of a matrix product with four outputs
+//   EPAS_PRODUCT_ROWS, EPAS_PRODUCT_VECTORS  of a tile of a packed matrix product
+//   EPAS_TILE_ROWS, EPAS_TILE_VECTORS  of what a product of tiles keeps in registers
 //   EPAS_QUERIES        queries of a tile of attention scores of 32 tokens
 //
 // Everything is compiled once more for each, with 16 numbers at a time; the compiler splits them
@@ -34,13 +36,21 @@ namespace EPAS_ISA {
 #include "Numbers.h"
 #include "RowRoutines.h"
 #include "LinearRoutine.h"
+#include "ProductRoutine.h"
+#include "CrossEntropyRoutine.h"
 #include "ScoreRoutines.h"
 #include "MixRoutines.h"
+#include "TileRoutines.h"
+#include "TrainingAttentionRoutines.h"
+#include "AttentionGradientRoutine.h"
 
 template <class Element> constexpr TypedRoutines<Element> typed() {
     return {
-        rmsNorm<Element>, rotary<Element>, swiGLU<Element>, linear<Element>, scores<Element>,
-        normalize<Element>, mix<Element>, mixRange<Element>, join<Element>,
+        rmsNorm<Element>, rotary<Element>, swiGLU<Element>, linear<Element>,
+        panelWords<Element>, packColumns<Element>, product<Element>, productTiling,
+        crossEntropy<Element>,
+        scores<Element>, normalize<Element>, mix<Element>, mixRange<Element>, join<Element>,
+        trainingAttention<Element>(),
     };
 }
 

@@ -7,10 +7,12 @@ package import EPASGraph
 /// other, as in ``RotaryAngles``. Computed in float32.
 ///
 /// Operands: x [M, n, H] of type E, cosine and sine [M, H/2], float32. Result: [M, n, H] of type E.
+/// No derivative passes to the angles.
 package struct RotaryKernel: Kernel {
     package init() {}
 
-    package var target: String { "epas.rotary" }
+    package static let target = "epas.rotary"
+    package var target: String { RotaryKernel.target }
 
     package func resultShapes(_ operands: [Shape]) throws(ShapeError) -> [Shape] {
         guard operands.count == 3, operands[0].isRows(rank: 3),
@@ -30,8 +32,17 @@ package struct RotaryKernel: Kernel {
     package func decomposition(_ operands: [Tensor]) -> [Tensor] {
         // The rows are the positions of a batch of one.
         let x = operands[0]
-        let rotated = RotaryAngles(cosine: operands[1], sine: operands[2])
-            .rotate(x.reshaped([1] + x.dimensions))
-        return [rotated.reshaped(x.dimensions)]
+        let angles = RotaryAngles(
+            cosine: operands[1].stopGradient(), sine: operands[2].stopGradient())
+        return [angles.plainlyRotated(x.reshaped([1] + x.dimensions)).reshaped(x.dimensions)]
+    }
+
+    /// Turns the other way.
+    package func pullback(
+        _ cotangents: [Tensor?], results: [Tensor], operands: [Tensor]
+    ) -> [Tensor?] {
+        guard let cotangent = cotangents[0] else { return [nil, nil, nil] }
+        let turned = [cotangent, operands[1], -operands[2]]
+        return [cotangent.graph.apply(self, turned)[0], nil, nil]
     }
 }

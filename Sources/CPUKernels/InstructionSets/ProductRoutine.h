@@ -1,0 +1,239 @@
+// The matrix product of training. Both operands are packed into panels: for each step along the sum
+// the numbers of all of a panel's rows or columns, so that the innermost loop reads memory in order.
+// A panel's words hold one number each, or a pair of bfloat16 numbers where there are dot products
+// of pairs.
+//
+// Each result is added up in the order of the sum's index, whatever the tiles and blocks are.
+
+/// How numbers become words and words are multiplied.
+template <class Element> struct Steps {
+    /// Numbers along the sum in a word.
+    static constexpr int64_t size = 1;
+    /// Words of 16 numbers that follow each other along the sum.
+    EPAS_INLINE Words along(const Element *from) { return (Words)load(from); }
+    /// Words of 16 lanes, whose numbers along the sum are `stride` apart.
+    EPAS_INLINE Words across(const Element *from, int64_t) { return (Words)load(from); }
+    EPAS_INLINE Floats added(Floats sums, uint32_t a, Words b) {
+        float value;
+        memcpy(&value, &a, sizeof value);
+        return multiplyAdd((Floats)value, (Floats)b, sums);
+    }
+};
+
+#if defined(EPAS_BF16_PRODUCTS)
+template <> struct Steps<BFloat16> {
+    static constexpr int64_t size = 2;
+    EPAS_INLINE Words along(const BFloat16 *from) {
+        Words words;
+        memcpy(&words, from, sizeof words);
+        return words;
+    }
+    EPAS_INLINE Words across(const BFloat16 *from, int64_t stride) {
+        Halves first, second;
+        memcpy(&first, from, sizeof first);
+        memcpy(&second, from + stride, sizeof second);
+        return __builtin_convertvector(first, Words)
+            | __builtin_convertvector(second, Words) << 16;
+    }
+    EPAS_INLINE Floats added(Floats sums, uint32_t a, Words b) {
+        return (Floats)_mm512_dpbf16_ps(
+            (__m512)sums, (__m512bh)_mm512_set1_epi32(static_cast<int>(a)), (__m512bh)b);
+    }
+};
+#endif
+
+/// Rows, and vectors of columns, of a tile whose sums are in registers.
+constexpr int64_t tileRows = EPAS_PRODUCT_ROWS;
+constexpr int64_t tileVectors = EPAS_PRODUCT_VECTORS;
+constexpr int64_t tileColumns = tileVectors * lanes;
+static_assert(tileRows <= lanes);
+
+/// Words along the sum that are taken at once: a panel of columns and a block of rows of that length
+/// stay in a core's second cache.
+constexpr int64_t stepBlock = 512;
+/// Rows that are packed at once, and columns whose sums wait together between blocks.
+constexpr int64_t rowTiles = 16;
+constexpr int64_t rowBlock = rowTiles * tileRows;
+constexpr int64_t columnBlock = 24 * 32;
+/// The words of a block of packed rows.
+constexpr int64_t rowWords = rowTiles * lanes * stepBlock;
+
+/// The transpose of sixteen vectors.
+EPAS_INLINE void transpose(Words (&v)[lanes]) {
+#define EPAS_EXCHANGE(distance, ...)                                                        \
+    EPAS_UNROLL for (int i = 0; i < lanes; ++i) {                                           \
+        if ((i & distance) != 0) continue;                                                  \
+        const Words a = v[i], b = v[i + distance];                                          \
+        v[i] = __builtin_shufflevector(a, b, EPAS_LOW_##distance);                          \
+        v[i + distance] = __builtin_shufflevector(a, b, EPAS_HIGH_##distance);              \
+    }
+#define EPAS_LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define EPAS_HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define EPAS_LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define EPAS_HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define EPAS_LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define EPAS_HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define EPAS_LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define EPAS_HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+    EPAS_EXCHANGE(8)
+    EPAS_EXCHANGE(4)
+    EPAS_EXCHANGE(2)
+    EPAS_EXCHANGE(1)
+#undef EPAS_EXCHANGE
+}
+
+/// Packs up to sixteen lanes of a matrix, zeros behind them and behind the end of the sum.
+///
+/// - Parameters:
+///   - first: The first lane; there are `count`.
+///   - begin: The first number along the sum, `end` the one behind the last.
+///   - words: Where the first lane's first word goes; those of the next step are `stride` further.
+template <class Element>
+static void pack(
+    const ProductOperand<Element> &matrix, int64_t first, int64_t count, int64_t begin,
+    int64_t end, uint32_t *words, int64_t stride
+) {
+    typedef Steps<Element> S;
+    if (!matrix.sumIsMajor) {
+        const Element *from = matrix.numbers + first * matrix.stride;
+        for (int64_t k = begin; k < end; k += lanes * S::size) {
+            const int64_t left = std::min(end - k, lanes * S::size);
+            Words block[lanes];
+            EPAS_UNROLL for (int i = 0; i < lanes; ++i) {
+                if (i >= count) {
+                    block[i] = (Words)0u;
+                } else if (left == lanes * S::size) {
+                    block[i] = S::along(from + i * matrix.stride + k);
+                } else {
+                    Element last[lanes * S::size] = {};
+                    memcpy(last, from + i * matrix.stride + k, left * sizeof(Element));
+                    block[i] = S::along(last);
+                }
+            }
+            transpose(block);
+            const int64_t steps = (left + S::size - 1) / S::size;
+            for (int64_t i = 0; i < steps; ++i, words += stride) {
+                memcpy(words, &block[i], sizeof block[i]);
+            }
+        }
+        return;
+    }
+    for (int64_t k = begin; k < end; k += S::size, words += stride) {
+        const Element *from = matrix.numbers + k * matrix.stride + first;
+        Words word;
+        if (count >= lanes && k + S::size <= end) {
+            word = S::across(from, matrix.stride);
+        } else {
+            Element last[S::size * lanes] = {};
+            for (int64_t i = 0; i < std::min(S::size, end - k); ++i) {
+                memcpy(
+                    last + i * lanes, from + i * matrix.stride,
+                    std::min(count, lanes) * sizeof(Element));
+            }
+            word = S::across(last, lanes);
+        }
+        memcpy(words, &word, sizeof word);
+    }
+}
+
+template <class Element> static int64_t panelWords(int64_t sum) {
+    return (sum + Steps<Element>::size - 1) / Steps<Element>::size * tileColumns;
+}
+
+template <class Element>
+static void packColumns(
+    const ProductCall<Element> &call, int64_t firstPanel, int64_t lastPanel
+) {
+    const int64_t size = panelWords<Element>(call.sum);
+    for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
+        EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
+            const int64_t first = panel * tileColumns + v * lanes;
+            const int64_t count = std::max<int64_t>(call.columns - first, 0);
+            pack(
+                call.b, count > 0 ? first : 0, count, 0, call.sum,
+                call.packedColumns + panel * size + v * lanes, tileColumns);
+        }
+    }
+}
+
+/// Adds a block of the sum to the results of a tile.
+///
+/// - Parameters:
+///   - sums: The tile's sums so far, unless this `isFirst`; rows are `stride` apart. What the block
+///     leaves goes there, unless it is the last one: then it goes to the result.
+template <class Element>
+static __attribute__((noinline)) void productTile(
+    const ProductCall<Element> &call, const uint32_t *a, const uint32_t *b, int64_t steps,
+    int64_t row, int64_t rows, int64_t column, int64_t columns, bool isFirst, bool isLast,
+    float *sums, int64_t stride
+) {
+    Floats partial[tileRows][tileVectors];
+    EPAS_UNROLL for (int r = 0; r < tileRows; ++r) {
+        EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
+            partial[r][v] = isFirst || r >= rows ? (Floats)0.0f
+                : load(sums + r * stride + v * lanes);
+        }
+    }
+    for (int64_t k = 0; k < steps; ++k, a += lanes, b += tileColumns) {
+        Words words[tileVectors];
+        EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
+            memcpy(&words[v], b + v * lanes, sizeof words[v]);
+        }
+        EPAS_UNROLL for (int r = 0; r < tileRows; ++r) {
+            EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
+                partial[r][v] = Steps<Element>::added(partial[r][v], a[r], words[v]);
+            }
+        }
+    }
+    EPAS_UNROLL for (int r = 0; r < tileRows; ++r) {
+        if (r >= rows) continue;
+        EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
+            const int64_t left = columns - v * lanes;
+            const int64_t place = (row + r) * call.resultStride + column + v * lanes;
+            if (!isLast) {
+                store(sums + r * stride + v * lanes, partial[r][v]);
+            } else if (left <= 0) {
+                continue;
+            } else if (call.isFloat) {
+                storeFirst(static_cast<float *>(call.y) + place, partial[r][v], left);
+            } else {
+                storeFirst(static_cast<BFloat16 *>(call.y) + place, partial[r][v], left);
+            }
+        }
+    }
+}
+
+template <class Element>
+static void product(
+    const ProductCall<Element> &call, int64_t firstRow, int64_t lastRow, int64_t firstColumn,
+    int64_t lastColumn, uint32_t *workspace
+) {
+    typedef Steps<Element> S;
+    const int64_t panelSize = panelWords<Element>(call.sum);
+    float *const sums = reinterpret_cast<float *>(workspace + rowWords);
+    const int64_t stride = (lastColumn - firstColumn + tileColumns - 1) / tileColumns * tileColumns;
+    for (int64_t begin = 0; begin < call.sum; begin += stepBlock * S::size) {
+        const int64_t end = std::min(begin + stepBlock * S::size, call.sum);
+        const int64_t steps = (end - begin + S::size - 1) / S::size;
+        for (int64_t row = firstRow; row < lastRow; row += tileRows) {
+            pack(
+                call.a, row, std::min(tileRows, lastRow - row), begin, end,
+                workspace + (row - firstRow) / tileRows * lanes * stepBlock, lanes);
+        }
+        for (int64_t column = firstColumn; column < lastColumn; column += tileColumns) {
+            const uint32_t *b = call.packedColumns + column / tileColumns * panelSize
+                + begin / S::size * tileColumns;
+            for (int64_t row = firstRow; row < lastRow; row += tileRows) {
+                productTile<Element>(
+                    call, workspace + (row - firstRow) / tileRows * lanes * stepBlock, b, steps,
+                    row, std::min(tileRows, lastRow - row), column, lastColumn - column,
+                    begin == 0, end == call.sum,
+                    sums + (row - firstRow) * stride + column - firstColumn, stride);
+            }
+        }
+    }
+}
+
+constexpr ProductTiling productTiling = {
+    tileColumns, tileRows, rowBlock, columnBlock, rowWords + rowBlock * columnBlock,
+};
