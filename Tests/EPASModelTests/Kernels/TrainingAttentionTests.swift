@@ -58,22 +58,32 @@ struct AttentionRegion: Sendable, CustomTestStringConvertible {
         return try evaluate(outputs + found.compactMap { $0 }, inputs)
     }
 
-    /// The function with kernels against the plain form in float32, by norms.
+    /// The function with kernels against the plain form in float32, by norms, of bfloat16 numbers
+    /// in both types.
     ///
-    /// - Returns: What is farther off than `bound`, or nothing.
-    func check(type: ElementType, kernels: Set<String>, bound: Double) throws -> [String] {
-        let inputs = inputs(seed: 11, type: type)
-        let actual = try run(inputs, kernels: kernels)
-        let expected = try run(inputs.map { $0.converted(to: .float32) }, kernels: [])
-        guard actual.count == expected.count else { return ["\(actual.count) results"] }
-        return zip(actual, expected).enumerated().compactMap { index, pair in
-            let (a, e) = (pair.0.doubles(), pair.1.doubles())
-            let difference = zip(a, e).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-            let norm = e.reduce(0) { $0 + $1 * $1 }
-            // A single token's probability is 1: queries and keys have no influence.
-            let error = norm == 0 ? difference.squareRoot() : (difference / norm).squareRoot()
-            return error <= bound ? nil : "\(self): result \(index) is off by \(error)"
+    /// - Returns: What is farther off than its bound, or nothing.
+    func check(kernels: Set<String>) throws -> [String] {
+        let inputs = inputs(seed: 11, type: .bfloat16)
+        let wide = inputs.map { $0.converted(to: .float32) }
+        let expected = try run(wide, kernels: [])
+        var problems: [String] = []
+        // float32: sums of up to 255 products and 150 tokens in another order. bfloat16:
+        // probabilities, outputs, derivatives and results are rounded by up to 2⁻⁹ each.
+        for (given, bound) in [(wide, 1e-5), (inputs, 0x1p-7)] {
+            let actual = try run(given, kernels: kernels)
+            if actual.count != expected.count { problems.append("\(actual.count) results") }
+            for (index, pair) in zip(actual, expected).enumerated() {
+                let (a, e) = (pair.0.doubles(), pair.1.doubles())
+                let difference = zip(a, e).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+                let norm = e.reduce(0) { $0 + $1 * $1 }
+                // A single token's probability is 1: queries and keys have no influence.
+                let error = (difference / (norm == 0 ? 1 : norm)).squareRoot()
+                if !(error <= bound) {
+                    problems.append("\(self): result \(index) is off by \(error)")
+                }
+            }
         }
+        return problems
     }
 
     static let all: [AttentionRegion] = [false, true].flatMap { keeps in
@@ -87,10 +97,6 @@ struct AttentionRegion: Sendable, CustomTestStringConvertible {
             AttentionRegion(1, 9, heads: 2, 2, 255, layers: 1, keeps: keeps),
         ]
     }
-
-    /// float32: sums of up to 255 products and 150 tokens in another order. bfloat16: probabilities,
-    /// outputs, derivatives and results are rounded by up to 2⁻⁹ each.
-    static func bound(_ type: ElementType) -> Double { type == .float32 ? 1e-5 : 0x1p-7 }
 }
 
 @Suite("Attention of training")
@@ -101,10 +107,7 @@ struct TrainingAttentionTests {
 
     @Test("functions against plain forms", arguments: AttentionRegion.all)
     func functions(region: AttentionRegion) throws {
-        for type in [ElementType.float32, .bfloat16] {
-            let bound = AttentionRegion.bound(type)
-            #expect(try region.check(type: type, kernels: kernels, bound: bound) == [])
-        }
+        #expect(try region.check(kernels: kernels) == [])
     }
 
     /// Everything but the backward kernels' own plain forms is then differentiated as it is.
@@ -148,12 +151,8 @@ struct TrainingAttentionTests {
         await #expect(processExitsWith: .success) { [set = set as String] in
             setenv("EPAS_CPU_ISA", set, 1)
             let kernels = try TestClient.shared.kernels
-            for type in [ElementType.float32, .bfloat16] {
-                for region in AttentionRegion.all {
-                    #expect(
-                        try region.check(
-                            type: type, kernels: kernels, bound: AttentionRegion.bound(type)) == [])
-                }
+            for region in AttentionRegion.all where region.t > 60 && region.layers < 3 {
+                #expect(try region.check(kernels: kernels) == [])
             }
         }
     }
