@@ -49,10 +49,11 @@ public:
 
     int64_t operandCount() const { return frame.operands.count; }
     Operand operand(int64_t index) const { return buffer(frame.operands, index); }
-    Operand result() const { return buffer(frame.results, 0); }
+    Operand result(int64_t index) const { return buffer(frame.results, index); }
 
     /// - Throws: Refusal if there is no such setting of that type.
     float float32(const char *name) const;
+    int32_t int32(const char *name) const;
     bool boolean(const char *name) const;
 
 private:

@@ -11,9 +11,8 @@ epas::Error *handler(const epas::Frame *frame) {
 
 constexpr char rmsNormName[] = "epas.rms_norm";
 constexpr char linearName[] = "epas.linear";
-constexpr char rotaryName[] = "epas.rotary";
-constexpr char swiGLUName[] = "epas.swiglu";
-constexpr char cacheWriteName[] = "epas.cache_write";
+constexpr char gatedLinearName[] = "epas.gated_linear";
+constexpr char attentionInputsName[] = "epas.attention_inputs";
 constexpr char attentionProbabilitiesName[] = "epas.attention_probabilities";
 constexpr char attentionMixName[] = "epas.attention_mix";
 
@@ -27,9 +26,8 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
     static const EPASCPUKernel kernels[] = {
         entry<epas::rmsNorm, rmsNormName>(),
         entry<epas::linear, linearName>(),
-        entry<epas::rotary, rotaryName>(),
-        entry<epas::swiGLU, swiGLUName>(),
-        entry<epas::cacheWrite, cacheWriteName>(),
+        entry<epas::gatedLinear, gatedLinearName>(),
+        entry<epas::attentionInputs, attentionInputsName>(),
         entry<epas::attentionProbabilities, attentionProbabilitiesName>(),
         entry<epas::attentionMix, attentionMixName>(),
         {nullptr, nullptr},
@@ -37,6 +35,6 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
     return kernels;
 }
 
-int epas_cpu_kernels_version(void) { return 1; }
+int epas_cpu_kernels_version(void) { return 2; }
 
 void epas_cpu_set_threads(int threads) { epas::ThreadPool::shared().setThreads(threads); }
