@@ -1,8 +1,8 @@
 // Kernels that do several things in one call, and the same done row by row, one routine after the
 // other: they must agree bit for bit.
 //
-// Dimensions: M rows, D model, N query heads, K key heads, H head, F feed-forward width, P planes, U
-// tokens per block.
+// Dimensions: M rows, D model, N query heads, K key heads, H head, F feed-forward width, U tokens per
+// block.
 
 #pragma once
 
@@ -88,8 +88,8 @@ struct InputsSize {
     int64_t m, d, n, k, h, u, blocks;
 };
 
-/// An `epas.attention_inputs`, and what it should give. Rows go to different places in random order,
-/// every third one nowhere; the keys' plane is 2, the values' 0, of 3.
+/// An `epas.attention_inputs`, and what it should give. Rows go to different places in random
+/// order, every third one nowhere; the keys' plane is 2, the values' 0, of 3.
 struct AttentionInputs {
     InputsSize size;
     bool hasQuery, hasKey, hasValue;

@@ -202,7 +202,9 @@ static void checkRefusedInputs(Random &random) {
             operands[operand] = replacing(operands[operand], place, value);
         });
     };
-    for (int32_t value : {50, INT32_MAX}) index(4, 1, value, "a row's position has no cosines and sines");
+    for (int32_t value : {50, INT32_MAX}) {
+        index(4, 1, value, "a row's position has no cosines and sines");
+    }
     for (int place : {0, 4}) {
         for (int32_t value : {2, INT32_MAX}) {
             index(6, place, value, "a row's block is not in the pool");
