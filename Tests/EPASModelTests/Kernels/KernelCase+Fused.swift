@@ -28,12 +28,15 @@ extension KernelCases {
         let (out, d) = (operands[0].shape.dimensions[0], operands[0].shape.dimensions[1])
         let weights = operands[0].doubles()
         let biases = operands.count > 1 ? operands[1].doubles() : nil
-        return rounded(
-            stride(from: 0, to: z.count, by: d).flatMap { row in
-                (0..<out).map { o in
-                    (0..<d).reduce(biases?[o] ?? 0) { $0 + z[row + $1] * weights[o * d + $1] }
-                }
-            })
+        var sums: [Double] = []
+        for row in stride(from: 0, to: z.count, by: d) {
+            for o in 0..<out {
+                var sum = biases?[o] ?? 0
+                for i in 0..<d { sum += z[row + i] * weights[o * d + i] }
+                sums.append(sum)
+            }
+        }
+        return rounded(sums)
     }
 
     mutating func gatedLinear(_ m: Int, _ d: Int, _ f: Int, hasBiases: Bool) -> KernelCase {
@@ -51,7 +54,11 @@ extension KernelCases {
     }
 
     struct InputsSize: Sendable {
-        var (m, d, n, k, h): (Int, Int, Int, Int, Int)
+        var m: Int
+        var d: Int
+        var n: Int
+        var k: Int
+        var h: Int
         /// At least twice the rows divided by the tokens in a block.
         var blocks: Int
         var u: Int

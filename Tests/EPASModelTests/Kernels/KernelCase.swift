@@ -22,7 +22,7 @@ struct KernelCase: CustomTestStringConvertible, Sendable {
     /// What a bfloat16 result of the fused kernels is off by where a normed number below 2 or a
     /// product below 8 is rounded to its neighbour: 2⁻⁷ times a weight of 0.5, or 2⁻⁵ times a cosine
     /// or what a gate lets through, and the result's own rounding.
-    static let roundingBetween: Float = 0x1p-4
+    static let roundingBetween = 0x1p-4
 
     var testDescription: String {
         "\(kernel.target) \(inputs.map(\.shape))"

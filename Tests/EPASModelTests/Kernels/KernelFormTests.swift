@@ -51,7 +51,7 @@ import Testing
         #expect(try mix.run()[0].doubles().suffix(4) == [0, 0, 0, 0])
     }
 
-    @Test(arguments: refusals)
+    @Test(arguments: refusals + inputRefusals)
     func `operands that do not fit are refused`(refusal: Refusal) {
         let error = #expect(throws: ShapeError.self) {
             try refusal.kernel.resultShapes(refusal.operands)
@@ -70,22 +70,54 @@ import Testing
     private static func b(_ dimensions: Int...) -> Shape { Shape(.bfloat16, dimensions) }
     private static func i(_ dimensions: Int...) -> Shape { Shape(.int32, dimensions) }
 
-    /// x, a norm's weight, cosines, sines and positions of ``inputs(query:key:value:hasBiases:)``.
-    private static let rows = [f(2, 3), f(3), f(9, 2), f(9, 2), i(2)]
-    private static let pooled = [f(5, 1, 8), i(2, 2), i(2)]
-    private static let weights = [f(8, 3), f(4, 3), f(4, 3)]
-
-    private static func inputs(
-        query: Bool = true, key: Int? = 0, value: Int? = 1, hasBiases: Bool = false
-    ) -> AttentionInputsKernel {
-        AttentionInputsKernel(
-            epsilon: 1, hasQuery: query, keyPlane: key, valuePlane: value, hasBiases: hasBiases)
+    private static func refuse(_ kernel: any Kernel, _ text: String, _ lists: [Shape]...)
+        -> [Refusal]
+    {
+        lists.map { Refusal(kernel: kernel, operands: $0, text: text) }
     }
 
-    static let refusals: [Refusal] = {
-        func refuse(_ kernel: any Kernel, _ text: String, _ lists: [Shape]...) -> [Refusal] {
-            lists.map { Refusal(kernel: kernel, operands: $0, text: text) }
+    /// Of ``AttentionInputsKernel``.
+    static let inputRefusals: [Refusal] = {
+        func kernel(query: Bool = true, key: Int? = 0, value: Int? = 1, hasBiases: Bool = false)
+            -> AttentionInputsKernel
+        {
+            AttentionInputsKernel(
+                epsilon: 1, hasQuery: query, keyPlane: key, valuePlane: value,
+                hasBiases: hasBiases)
         }
+        let good = [
+            f(2, 3), f(3), f(9, 2), f(9, 2), i(2), f(5, 1, 8), i(2, 2), i(2), f(8, 3), f(4, 3),
+            f(4, 3),
+        ]
+        let biased = good.prefix(9) + [f(8), f(4, 3), f(4), f(4, 3), f(4)]
+        func replacing(_ index: Int, _ shape: Shape, in operands: [Shape]? = nil) -> [Shape] {
+            var operands = operands ?? good
+            operands[index] = shape
+            return operands
+        }
+        var all = refuse(
+            kernel(query: false, key: nil, value: nil), "queries, keys or values", Array(good))
+        all += refuse(
+            kernel(), "rows x [M, D]",
+            [], good.dropLast(), replacing(0, f(0, 3)), replacing(0, i(2, 3)),
+            replacing(1, b(3)), replacing(2, b(9, 2)), replacing(3, f(9, 1)),
+            replacing(4, i(3)), replacing(7, i(3)), Array(biased))
+        all += refuse(
+            kernel(), "a pool [blocks, K, U·H] like x",
+            replacing(5, b(5, 1, 8)), replacing(5, f(5, 1, 7)), replacing(6, i(1, 2)),
+            replacing(6, i(2, 3)), replacing(6, f(2, 2)))
+        all += refuse(kernel(value: -1), "with planes [0, -1]", good)
+        all += refuse(
+            kernel(), "of keys and values [K·H, D], H = 4",
+            replacing(8, f(6, 3)), replacing(9, f(8, 3)), replacing(10, f(4, 2)),
+            replacing(10, b(4, 3)))
+        all += refuse(
+            kernel(hasBiases: true), "each with a bias of float32",
+            replacing(9, f(4), in: Array(biased)), replacing(11, b(4), in: Array(biased)))
+        return all
+    }()
+
+    static let refusals: [Refusal] = {
         return refuse(
             RMSNormKernel(epsilon: 1), "rows x [M, D]",
             [], [f(2, 3)], [f(0, 3), f(3)], [f(2, 3), f(2)], [f(2, 3), b(3)], [i(2, 3), f(3)],
@@ -110,34 +142,6 @@ import Testing
                 [b(2, 3), f(3), b(4, 3), b(4, 3)],
                 [b(2, 3), f(3), b(4, 3), b(4), b(4, 3), b(4)],
                 [b(2, 3), f(3), b(4, 3), f(4), b(4, 3), f(3)])
-            + refuse(
-                inputs(query: false, key: nil, value: nil), "queries, keys or values",
-                rows + pooled + [f(8, 3)])
-            + refuse(
-                inputs(), "rows x [M, D]",
-                [], rows + pooled + [f(8, 3), f(4, 3)],
-                [f(0, 3)] + rows.dropFirst() + pooled + weights,
-                [b(2, 3)] + [b(3)] + rows.dropFirst(2) + pooled + weights,
-                rows.prefix(2) + [f(9, 2), f(9, 1), i(2)] + pooled + weights,
-                rows.prefix(4) + [i(3)] + pooled + weights,
-                rows + pooled.prefix(2) + [i(3)] + weights)
-            + refuse(
-                inputs(), "a pool [blocks, K, U·H] like x",
-                rows + [b(5, 1, 8), i(2, 2), i(2)] + weights,
-                rows + [f(5, 1, 7), i(2, 2), i(2)] + weights,
-                rows + [f(5, 1, 8), i(1, 2), i(2)] + weights,
-                rows + [f(5, 1, 8), i(2, 3), i(2)] + weights)
-            + refuse(inputs(value: -1), "with planes [0, -1]", rows + pooled + weights)
-            + refuse(
-                inputs(), "of keys and values [K·H, D], H = 4",
-                rows + pooled + [f(6, 3), f(4, 3), f(4, 3)],
-                rows + pooled + [f(8, 3), f(8, 3), f(4, 3)],
-                rows + pooled + [f(8, 3), f(4, 3), f(4, 2)],
-                rows + pooled + [f(8, 3), b(4, 3), f(4, 3)])
-            + refuse(
-                inputs(hasBiases: true), "each with a bias of float32",
-                rows + pooled + [f(8, 3), f(8), f(4, 3), f(4), f(4, 3), f(8)],
-                rows + pooled + [f(8, 3), f(8), f(4, 3), b(4), f(4, 3), f(4)])
             + refuse(
                 AttentionProbabilitiesKernel(keyValueHeads: 2, plane: 0), "N a multiple of K = 2",
                 [f(3, 3, 4), f(5, 2, 8), i(1, 1, 2), i(3), i(3)],

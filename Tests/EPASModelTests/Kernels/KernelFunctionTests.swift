@@ -43,7 +43,7 @@ import Testing
             GatedLinearKernel(epsilon: 1e-6, hasBiases: false),
             [z, given[0], given[1], given[1]])[0]
         let result = graph.apply(
-            LinearKernel(resultType: .float32), [s, given[1], given[0]])[0]
+            LinearKernel(resultType: .float32), [s, given[1], given[0]])
         return try TestClient.shared.compile(graph.program(named: "chain", returning: result))
     }
 
@@ -114,21 +114,23 @@ import Testing
         let test = cases.attentionInputs(
             .init(m: 5, d: 12, n: 2, k: 2, h: 8, blocks: 64, u: 32), query: false)
         let graph = Graph(kernels: kernels)
-        let operands = test.inputs.enumerated().map {
-            graph.parameter("x\($0.offset)", $0.element.shape)
-        }
+        // The pool, which is the sixth operand, is the program's first argument.
+        let pooled = graph.parameter("pool", test.inputs[5].shape)
+        let others = test.inputs.enumerated().filter { $0.offset != 5 }
+        var operands = others.map { graph.parameter("x\($0.offset)", $0.element.shape) }
+        operands.insert(pooled, at: 5)
         // Two writes after each other, as in two layers.
         let once = graph.apply(test.kernel, operands)
         let twice = graph.apply(test.kernel, operands.prefix(5) + once + operands.dropFirst(6))
         let client = try TestClient.shared
         let program = try client.compile(
-            graph.program(named: "write", returning: twice, donating: [5: 0]))
+            graph.program(named: "write", returning: twice, donating: [0: 0]))
         #expect(try program.memoryStatistics().temporary < test.inputs[5].shape.byteCount)
         var pool = UniqueArray<DeviceBuffer>()
         pool.append(try client.makeBuffer(test.inputs[5]))
         let address = try pool[0].deviceAddress()
         pool = try program.execute(
-            donating: pool, inputs: Array(test.inputs.prefix(5) + test.inputs.dropFirst(6)))
+            donating: pool, inputs: others.map(\.element))
         #expect(try pool[0].deviceAddress() == address)
         expectClose(
             try pool[0].hostArray(), test.expected[0].converted(to: .bfloat16))
