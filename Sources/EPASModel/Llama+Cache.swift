@@ -78,10 +78,20 @@ private struct CachedLayers {
     /// Attention of the rows [M, D] over the cache, [M, N·H].
     private mutating func attend(_ index: Int, _ layer: DecoderLayer, _ x: Tensor) -> Tensor {
         let source = plan.sources[index]
-        let reused = plan.kind == .keyValue ? nil : source.flatMap { probabilities[$0] }
-        let query = inputs(index, layer, x, hasQuery: reused == nil)
-        let weights = reused ?? attentionProbabilities(source ?? index, layer.attention, query!)
-        if plan.isSource(index) { probabilities[index] = weights }
+        let weights: Tensor
+        if let source, plan.kind != .keyValue, let reused = probabilities[source] {
+            _ = inputs(index, layer, x, hasQuery: false)
+            weights = reused
+        } else {
+            let query = inputs(index, layer, x, hasQuery: true)[0]
+            let key = CachePlane(layer: source ?? index, kind: .key)
+            let kernel = AttentionProbabilitiesKernel(
+                keyValueHeads: layer.attention.keyValueHeads, plane: rows.index(of: key))
+            weights =
+                x.graph.apply(
+                    kernel, [query, pool, rows.tables, rows.sequences, rows.positions])[0]
+            if plan.isSource(index) { probabilities[index] = weights }
+        }
         let value = CachePlane(
             layer: plan.kind == .keyValue ? source ?? index : index, kind: .value)
         return x.graph.apply(
@@ -89,21 +99,12 @@ private struct CachedLayers {
             [weights, pool, rows.tables, rows.sequences, rows.positions])[0]
     }
 
-    /// Probabilities of the queries [M, N, H] over a layer's keys, [M, N, T].
-    private func attentionProbabilities(
-        _ keyLayer: Int, _ attention: Attention, _ query: Tensor
-    ) -> Tensor {
-        let plane = rows.index(of: CachePlane(layer: keyLayer, kind: .key))
-        return query.graph.apply(
-            AttentionProbabilitiesKernel(keyValueHeads: attention.keyValueHeads, plane: plane),
-            [query, pool, rows.tables, rows.sequences, rows.positions])[0]
-    }
-
-    /// Computes what the layer does not share, writes its keys and values, and returns the queries
-    /// [M, N, H], if asked for.
+    /// Computes what the layer does not share, and writes its keys and values.
+    ///
+    /// - Returns: The queries, [M, N, H], if asked for.
     private mutating func inputs(
         _ index: Int, _ layer: DecoderLayer, _ x: Tensor, hasQuery: Bool
-    ) -> Tensor? {
+    ) -> [Tensor] {
         let attention = layer.attention
         let hasKey = !plan.shares(index)
         let hasValue = hasKey || plan.kind != .keyValue
@@ -123,7 +124,7 @@ private struct CachedLayers {
                 + (hasKey ? attention.key.operands : [])
                 + (hasValue ? attention.value.operands : []))
         pool = results.removeLast()
-        return results.first
+        return results
     }
 }
 
