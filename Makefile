@@ -27,6 +27,7 @@ parity: build ## Compare with a PyTorch reference on random models (installs PyT
 	@Scripts/parity.sh parity_tokenizers.py
 	@Scripts/parity.sh parity_huggingface.py
 	@Scripts/parity.sh parity_evaluation.py
+	@Scripts/parity.sh parity_server.py
 
 format: ## Format the Swift sources
 	swift format format --in-place --recursive Sources Tests Fuzz Package.swift

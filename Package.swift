@@ -72,6 +72,7 @@ let package = Package(
 
         room("EPASArray", []),
         room("EPASJSON", []),
+        room("EPASTemplate", ["EPASJSON"]),
         room("EPASConfig", ["EPASArray", "Yams"]),
         room("EPASTokenizer", ["COnig", "CSentencePiece", "EPASJSON", crypto]),
         room("EPASData", ["EPASArray", "EPASTokenizer", "CZstd", crypto]),
@@ -104,7 +105,8 @@ let package = Package(
             "EPASServer",
             [
                 "EPASCheckpoint", "EPASConfig", "EPASInference", "EPASJSON", "EPASModel",
-                "EPASTokenizer", crypto, httpTypes, hummingbird, hummingbirdCore, lifecycle,
+                "EPASTemplate", "EPASTokenizer", crypto, httpTypes, hummingbird, hummingbirdCore,
+                lifecycle,
                 logging, nioCore, nioHTTP1, nioHTTPTypes,
             ]),
         room("EPASTesting", ["EPASArray", "EPASGraph", "EPASRuntime", collections]),
@@ -113,12 +115,14 @@ let package = Package(
             dependencies: [
                 "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASEvaluation",
                 "EPASGraph", "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime",
-                "EPASServer", "EPASTokenizer", "EPASTraining", arguments, collections,
+                "EPASServer", "EPASTemplate", "EPASTokenizer", "EPASTraining", arguments,
+                collections,
             ],
             swiftSettings: settings),
 
         tests("EPASArray", []),
         tests("EPASConfig", []),
+        tests("EPASTemplate", ["EPASJSON", "EPASTokenizer"]),
         tests("EPASTokenizer", [], exclude: ["Fixtures"]),
         tests("EPASData", ["CZstd", "EPASArray", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
@@ -151,7 +155,10 @@ let package = Package(
             ]),
         tests(
             "EPASServer",
-            ["EPASCheckpoint", "EPASInference", "EPASJSON", "EPASModel", "EPASTokenizer"]),
+            [
+                "EPASArray", "EPASCheckpoint", "EPASInference", "EPASJSON", "EPASModel",
+                "EPASRuntime", "EPASTesting", "EPASTokenizer", collections,
+            ]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],
     cxxLanguageStandard: .cxx17
@@ -163,7 +170,8 @@ if Context.environment["EPAS_FUZZ"] != nil {
         .executableTarget(
             name: "epas-fuzz",
             dependencies: [
-                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASModel", "EPASTokenizer",
+                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASJSON", "EPASModel",
+                "EPASTemplate", "EPASTokenizer",
             ],
             path: "Fuzz", exclude: ["Dictionaries"], swiftSettings: settings))
 }

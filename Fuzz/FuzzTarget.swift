@@ -9,6 +9,7 @@ enum FuzzTarget: String, CaseIterable {
     case tokenizerParts = "tokenizer-parts"
     case config
     case runFile = "run-file"
+    case template
 
     /// Set once, before the first input; libFuzzer's callback carries no context.
     nonisolated(unsafe) static var chosen = FuzzTarget.safetensors
@@ -24,6 +25,7 @@ enum FuzzTarget: String, CaseIterable {
         case .tokenizerParts: readParts(bytes)
         case .config: readConfig(bytes)
         case .runFile: readRunFile(bytes)
+        case .template: renderTemplate(bytes)
         }
     }
 }

@@ -55,6 +55,9 @@ struct Seeds {
                 Data([UInt8(number)] + parts.prefix(40)), "\(number)-short", to: .tokenizerParts,
                 of: corpora)
         }
+        for (number, template) in Self.templates.enumerated() {
+            try add(Data(template.utf8), "\(number)", to: .template, of: corpora)
+        }
         try writeTensors(to: corpora)
     }
 
@@ -79,6 +82,27 @@ struct Seeds {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try contents.write(to: folder.appending(path: name))
     }
+
+    private static let templates = [
+        """
+        {%- for m in messages if m.role != 'x' -%}
+        {{ loop.index ~ m['role'] | upper + ': ' }}{{ m.content | trim }}{% if not loop.last %},
+        {% endif %}{%- else -%}nothing{%- endfor +%}
+        """,
+        """
+        {% macro f(a, b=1) %}{{ a }}{{ caller(b) }}{{ varargs }}{{ kwargs }}{% endmacro %}
+        {% call(x) f(1, 2, 3, k=4) %}{{ x ** 2 // 3 % 5 }}{% endcall %}{# note #}
+        {% set ns = namespace(a=[1, 2.5, 'x'], b={'k': none}) %}{% set ns.a = ns.a[::-1] %}
+        """,
+        "{{ xs | sort(reverse=true) | map('string') | join('-') }}{{ range(1, 9, 2)[1:] | list }}",
+        "{{ 'a%5.2f|%s' % (1.5, [1]) }}{{ '{0}{}'.format(1) }}{{ messages | tojson(indent=2) }}",
+        "{% set a, b = 'x,y'.split(',', 1) %}{{ a.replace('x', 'é' * 3, 1).title().find(b) }}",
+        "{% raw %}{{ }}{% endraw %}{% filter indent(2) %}a\nb{% endfilter %}{% break %}",
+        "{% for i in range(9) %}{% if i is odd %}{% continue %}{% endif %}{{ loop.cycle(1, 2) }}"
+            + "{% endfor %}{% with z = 1 %}{{ -z is sameas none }}{% endwith %}",
+        "{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | list }}",
+        "{{ d | dictsort | batch(2, 0) | list }}{{ 1e300 * 1e300 | int }}{{ 7 | round(-1) }}",
+    ]
 
     private static let fullConfig = """
         {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 64, \

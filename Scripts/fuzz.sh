@@ -4,7 +4,7 @@
 #   Scripts/fuzz.sh [--seconds N] [TARGET...]
 #
 # TARGET is safetensors, tokenizer-json, tokenizer-model, tokenizer-pieces,
-# tokenizer-parts, config or run-file; all of them, one
+# tokenizer-parts, config, run-file or template; all of them, one
 # after another and N seconds each (60), if none is named. Inputs that were worth keeping stay in
 # .build/fuzz/corpora/TARGET and are begun with the next time; an input that ended the program is
 # saved in .build/fuzz/findings/TARGET. Exit code 1 says that there was one.
@@ -13,7 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=Scripts/common.sh
 source Scripts/common.sh
 
-all=(safetensors config run-file tokenizer-json tokenizer-model tokenizer-pieces tokenizer-parts)
+all=(safetensors config run-file tokenizer-json tokenizer-model tokenizer-pieces tokenizer-parts
+    template)
 seconds=60
 targets=()
 while (($# > 0)); do

@@ -6,6 +6,7 @@
 #   Scripts/parity.sh parity_huggingface.py [--cases N] [--seed N]
 #   Scripts/parity.sh parity_evaluation.py [--items N] [--seed N]
 #   Scripts/parity.sh parity_server.py [--items N] [--seed N]
+#   Scripts/parity.sh parity_templates.py [--cases N] [--seed N]
 #   Scripts/parity.sh make_fixtures.py
 #   Scripts/parity.sh parity_tokenizers.py [--strings N] [--seed N] [--speed]
 #

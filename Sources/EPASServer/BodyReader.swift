@@ -45,9 +45,11 @@ struct BodyReader {
                     + "Send it faster.",
                 closesConnection: true)
         } catch let error as HTTPParserError {
-            throw APIError(
-                .badRequest, "The body is not valid HTTP (\(error)). Correct it.",
-                closesConnection: true)
+            // The client went before the body's end.
+            if error == .invalidEOFState { throw CancellationError() }
+            throw APIError(malformed: error, "body")
+        } catch is IOError {
+            throw CancellationError()
         }
         return body
     }
@@ -61,6 +63,13 @@ struct BodyReader {
                 .unsupportedMediaType,
                 "The Content-Type is \(type.isEmpty ? "missing" : "\"\(shown(type))\""). Send "
                     + "application/json.",
+                closesConnection: true)
+        }
+        let coding = request.headers[.transferEncoding] ?? "chunked"
+        guard coding.lowercased() == "chunked" else {
+            throw APIError(
+                .badRequest,
+                "The Transfer-Encoding is \"\(shown(coding))\". Send chunked, or the length.",
                 closesConnection: true)
         }
         if let encoding = request.headers[.contentEncoding],
@@ -77,6 +86,24 @@ struct BodyReader {
         APIError(
             .contentTooLarge, "The body has more than \(limit) bytes. Send less at once.",
             code: "body_too_large", closesConnection: true)
+    }
+}
+
+extension APIError {
+    /// What is not HTTP ends the connection: nobody knows where the next request begins.
+    init(malformed error: HTTPParserError, _ part: String) {
+        if error == .headerOverflow {
+            self.init(
+                .requestHeaderFieldsTooLarge, "The headers are too long. Send shorter ones.",
+                closesConnection: true)
+            return
+        }
+        // Some of the parser's errors say nothing but that they are the parser's.
+        let text = "\(error)"
+        let reason = text.contains("parser error") ? "" : " (\(text))"
+        self.init(
+            .badRequest, "The \(part) is not valid HTTP\(reason). Correct it.",
+            closesConnection: true)
     }
 }
 

@@ -129,14 +129,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         guard !isLingering, !isLast else { return }
-        let refusal =
-            error == .headerOverflow
-            ? APIError(
-                .requestHeaderFieldsTooLarge, "The headers are too long. Send shorter ones.",
-                closesConnection: true)
-            : APIError(
-                .badRequest, "The request is not valid HTTP (\(error)). Correct it.",
-                closesConnection: true)
+        let refusal = APIError(malformed: error, "request")
         let body = ByteBuffer(bytes: refusal.json)
         var head = HTTPResponse(status: refusal.status)
         head.headerFields[.contentType] = "application/json"

@@ -43,7 +43,7 @@ package final class InferenceServer: Sendable {
     /// Serves until ``stop()``, and finishes what runs then.
     ///
     /// - Parameter whenListening: Called with the port.
-    /// - Throws: if the address cannot be bound.
+    /// - Throws: ``ListenError`` if the address cannot be had.
     package func run(whenListening: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
         var logger = Logger(label: "epas.server") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
@@ -80,6 +80,9 @@ package final class InferenceServer: Sendable {
         do {
             try await group.run()
         } catch {
+            guard port != nil else {
+                throw ListenError(host: options.host, port: options.port, cause: error)
+            }
             // After the time to finish, what still runs is cancelled, which is no failure.
             guard stopping.withLock({ $0.isStopping }) else { throw error }
         }
@@ -102,6 +105,26 @@ package final class InferenceServer: Sendable {
                 .init(
                     running: statistics.running, waiting: statistics.waiting, slots: engine.slots),
                 at: time)
+        }
+    }
+}
+
+/// An address that a server cannot have.
+package struct ListenError: Error, CustomStringConvertible {
+    package let host: String
+    package let port: Int
+    let cause: any Error
+
+    package var description: String {
+        let place = "\(host), port \(port)"
+        switch cause {
+        case is SocketAddressError.UnknownHost:
+            return "There is no address \(place). Name one of this machine's, such as 127.0.0.1."
+        case let error as IOError:
+            let reason = String(cString: strerror(error.errnoCode))
+            return "The server cannot listen on \(place): \(reason). Use another address or port."
+        default:
+            return "The server cannot listen on \(place): \(cause). Use another address or port."
         }
     }
 }

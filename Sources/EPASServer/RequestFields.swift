@@ -9,6 +9,9 @@ struct RequestFields {
     private var asked: Set<String> = []
 
     init(_ body: [UInt8]) throws(APIError) {
+        guard !body.isEmpty else {
+            throw APIError(.badRequest, "The body is empty. Send a JSON object.")
+        }
         let result = body.withUnsafeBytes { bytes in
             Result { () throws(JSONScanner.Failure) in try JSONValue(bytes) }
         }

@@ -74,10 +74,12 @@ extension RequestReader {
         return tokens
     }
 
-    private func checkLength(_ count: Int) throws(APIError) {
+    private func checkLength(
+        _ count: Int, parameter: String = "prompt"
+    ) throws(APIError) {
         guard count <= maximumSequence else {
             throw .invalid(
-                "prompt",
+                parameter,
                 "The prompt has \(count) tokens or more, but the longest sequence is "
                     + "\(maximumSequence) tokens. Shorten it.",
                 code: "context_length_exceeded")
@@ -108,7 +110,7 @@ extension RequestReader {
             bytes += message.content.utf8.count
             messages.append(message)
         }
-        try checkLength(bytes / 256)
+        try checkLength(bytes / 256, parameter: "messages")
         let tokens: [Int32]
         do {
             tokens = try chat.prompt(messages)
@@ -137,7 +139,11 @@ extension RequestReader {
         for (key, value) in entries {
             switch key {
             case "role": role = value.string
-            case "name": author = value.isNull ? nil : value.string
+            case "name":
+                guard value.isNull || value.string != nil else {
+                    throw .invalid(name, "\(name) has name \(value.quotation). Use a string.")
+                }
+                author = value.string
             case "content": content = try text(value, name: name)
             case "tool_calls", "refusal", "audio", "function_call", "annotations",
                 "reasoning_content":

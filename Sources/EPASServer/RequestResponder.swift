@@ -69,7 +69,12 @@ struct RequestResponder: HTTPResponder {
         if response.headers[.contentType] != EventStream.contentType {
             log.finish(response.status.code)
         }
-        if request.method == .head { response.body = ResponseBody() }
+        if request.method == .head {
+            // With the length that GET has.
+            response.body = ResponseBody(contentLength: response.body.contentLength) {
+                try await $0.finish(nil)
+            }
+        }
         return response
     }
 
@@ -125,6 +130,8 @@ struct RequestResponder: HTTPResponder {
                 .connection
         }.get()
         let body = try await BodyReader(server: server).read(request, context.channel)
+        // A body that its client cut short ends like a whole one.
+        guard !connection.isClosed else { throw CancellationError() }
         let reader = RequestReader(
             model: server.model, vocabulary: server.engine.model.vocabulary,
             maximumSequence: server.engine.maximumSequence, limits: server.options.limits,
@@ -145,7 +152,9 @@ struct RequestResponder: HTTPResponder {
         if asked.streams {
             headers[.contentType] = EventStream.contentType
             headers[.cacheControl] = "no-cache"
-            let stream = EventStream(run: run, writer: writer, connection: connection, log: log)
+            let stream = EventStream(
+                run: run, writer: writer, connection: connection, log: log,
+                loop: context.channel.eventLoop)
             return Response(status: .ok, headers: headers, body: stream.body)
         }
         defer { connection.onClose(nil) }
@@ -161,11 +170,11 @@ struct RequestResponder: HTTPResponder {
         guard let name = HTTPField.Name(SharingHeader.name) else { return nil }
         let values = request.headers[values: name]
         guard let first = values.first else { return nil }
-        guard let count = Int(first), values.allSatisfy({ $0 == first }) else {
+        guard let count = Int(first), "\(count)" == first, values.allSatisfy({ $0 == first }) else {
             throw .invalid(
                 SharingHeader.name,
-                "\(SharingHeader.name) is \(shown(values.joined(separator: ", "))). Use a whole "
-                    + "number from 0 to \(server.model.sharing.maximum).")
+                "\(SharingHeader.name) is \"\(shown(values.joined(separator: ", ")))\". Use a "
+                    + "whole number from 0 to \(server.model.sharing.maximum).")
         }
         return count
     }

@@ -127,7 +127,7 @@ extension ServedSharing {
         for other in named.dropFirst() where other.count != first.count {
             throw .invalid(
                 other.name,
-                "\(first.name) asks for \(first.count) sharing layers and \(other.name) for "
+                "The region lengths differ: \(first.name) says \(first.count), \(other.name) "
                     + "\(other.count). Give one of them, or the same number.",
                 code: "sharing_conflict")
         }

@@ -52,8 +52,6 @@ struct RequestReader {
     /// The length for requests that do not fix one.
     let loadCount: Int?
 
-    private static let unsupported = "It is not supported. Leave it out."
-
     func completion(_ body: [UInt8]) throws(APIError) -> TextRequest {
         var fields = try RequestFields(body)
         try fields.refuse("suffix")
@@ -128,7 +126,9 @@ struct RequestReader {
             form: .chat, model: name, prompts: [prompt], count: count, candidates: count,
             echoes: false, alternatives: wantsScores ? top ?? 0 : nil,
             maximumTokens: try room(
-                [prompt], wanted: new ?? old, usual: most, parameter: "messages"),
+                [prompt], wanted: new ?? old,
+                named: new == nil ? "max_tokens" : "max_completion_tokens", usual: most,
+                parameter: "messages"),
             stops: stops, sampling: sampling, sharing: sharing, streams: streams,
             includesUsage: includesUsage)
     }
@@ -211,13 +211,14 @@ struct RequestReader {
 
     /// New tokens of each prompt's texts, which must fit behind it.
     private func room(
-        _ prompts: [[Int32]], wanted: Int?, usual: Int, parameter: String
+        _ prompts: [[Int32]], wanted: Int?, named: String = "max_tokens", usual: Int,
+        parameter: String
     ) throws(APIError) -> [Int] {
         var limits: [Int] = []
         for prompt in prompts {
             let room = maximumSequence - prompt.count
             guard room >= wanted ?? 1 else {
-                let and = wanted.map { " and max_tokens is \($0)" } ?? ""
+                let and = wanted.map { " and \(named) is \($0)" } ?? ""
                 throw .invalid(
                     parameter,
                     "The prompt has \(prompt.count) tokens\(and), but the longest sequence is "

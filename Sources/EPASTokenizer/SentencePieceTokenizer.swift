@@ -94,11 +94,18 @@ package struct SentencePieceTokenizer: Tokenizer {
     /// Takes time linear in the length of the text, up to a logarithm within a run without
     /// spaces or line ends.
     package func encode(_ text: String, allowingSpecial: Bool) -> [Int32] {
-        guard allowingSpecial else { return encodePart(text) }
+        allowingSpecial ? encode(text, special: .everywhere) : encodePart(text)
+    }
+
+    package func encode(_ text: String, untrusted: [Range<Int>]) -> [Int32] {
+        encode(text, special: .outside(untrusted))
+    }
+
+    private func encode(_ text: String, special allowed: SpecialText) -> [Int32] {
         var text = text
         var ids: [Int32] = []
         text.withUTF8 { bytes in
-            special.forEachPart(of: bytes, allowingSpecial: true) { range, token in
+            special.forEachPart(of: bytes, special: allowed) { range, token in
                 if let token {
                     ids.append(token)
                 } else {

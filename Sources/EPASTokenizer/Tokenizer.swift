@@ -26,6 +26,13 @@ package protocol Tokenizer: Sendable {
     ///   token. Only for text that no stranger wrote, such as a chat template's.
     func encode(_ text: String, allowingSpecial: Bool) -> [Int32]
 
+    /// Returns the ids of a text that strangers wrote parts of, such as a rendered chat; no special
+    /// token is added. A special token is one only where its whole text lies outside those parts;
+    /// all else is as in the whole text.
+    ///
+    /// - Parameter untrusted: Ranges of the text's UTF-8 bytes, in order, within the text.
+    func encode(_ text: String, untrusted: [Range<Int>]) -> [Int32]
+
     /// Returns the text of the ids. Special tokens have no text; an id outside the vocabulary
     /// reads as an unknown token or has none; bytes that are not UTF-8 become U+FFFD.
     func decode(_ ids: [Int32]) -> String

@@ -69,6 +69,14 @@ package enum Interruption {
         state.withLock { $0.claim = notice }
     }
 
+    /// Lets signals end the process again, and forgets one that came.
+    package static func release() {
+        state.withLock {
+            $0.claim = nil
+            $0.received = nil
+        }
+    }
+
     /// Sets what is done, and then said, before a signal ends the process.
     package static func beforeExit(
         saying farewell: String, _ cleanUp: @escaping @Sendable () -> Void

@@ -21,9 +21,11 @@ struct EPASCommand: ParsableCommand {
         version: programVersion,
         subcommands: [
             DataCommand.self, TrainCommand.self, PlanCommand.self, EvaluateCommand.self,
-            GenerateCommand.self, ServeCommand.self, InspectCommand.self, FLOPsCommand.self,
+            GenerateCommand.self, ChatCommand.self, ServeCommand.self, InspectCommand.self,
+            FLOPsCommand.self,
             ReportCommand.self,
-            ProbeCommand.self, ExportCommand.self, TokenizeCommand.self, BenchmarkCommand.self,
+            ProbeCommand.self, ExportCommand.self, TokenizeCommand.self, TemplateCommand.self,
+            BenchmarkCommand.self,
         ])
 
     static func main() {

@@ -20,49 +20,16 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The most tokens to add.", valueName: "count"))
     var maxTokens = 64
 
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp(
-            "0 takes the most likely token; 1 samples from the model's distribution.",
-            valueName: "number"))
-    var temperature = 0.0
-
-    @Option(
-        help: ArgumentHelp(
-            "Sample only from this many of the most likely tokens. (default: all)",
-            valueName: "count"))
-    var topK: Int?
-
-    @Option(
-        help: ArgumentHelp(
-            "Sample only from the most likely tokens whose probabilities add up to this.",
-            valueName: "fraction"))
-    var topP = 1.0
-
-    @Option(help: ArgumentHelp("Seed of the sampling.", valueName: "number"))
-    var seed: UInt64 = 0
-
     @Option(help: dtypeHelp)
     var dtype = ComputeType.float32
 
+    @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup var json: JSONOption
-
     @OptionGroup var sharing: ShareOption
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
         try requirePositive([("max-tokens", maxTokens)])
-        _ = try sampler
-    }
-
-    private var sampler: Sampler {
-        get throws {
-            do throws(SamplerError) {
-                return try Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)
-            } catch {
-                throw ValidationError("--\(error.setting) is \(error.value). Use \(error.range).")
-            }
-        }
     }
 
     func run() throws {
@@ -94,64 +61,31 @@ struct GenerateCommand: ParsableCommand {
             client: client, computeType: dtype.elementType, options: options, cache: cache)
         try engine.compile(plan)
         let request = GenerationRequest(
-            prompt: tokens, plan: plan, sampler: try sampler, maximumTokens: min(maxTokens, room),
-            stopTokens: Set(
-                folder.endOfSequence.map(Int32.init) + [tokenizer.endOfSequence].compactMap(\.self)
-            ))
+            prompt: tokens, plan: plan, sampler: try sampling.sampler(temperature: 0),
+            maximumTokens: min(maxTokens, room), stopTokens: folder.stopTokens(tokenizer))
         if !json.isOn { try write(prompt) }
-        let prints = !json.isOn
-        let (added, summary) = try blocking {
-            var printed = TextStream(tokenizer: tokenizer, after: tokens)
-            var added: [Int32] = []
-            var summary: GenerationSummary?
-            for try await event in try engine.submit(request) {
-                switch event {
-                case .prompt: break
-                case .token(let token, _):
-                    added.append(token)
-                    if prints { try write(printed.append(token)) }
-                case .finished(let end): summary = end
-                }
-            }
-            if prints { try write(printed.rest + "\n") }
-            return (added, summary)
+        let (prints, stops) = (!json.isOn, sampling.stop)
+        let added = try blocking {
+            let added = try await Continuation(
+                request, on: engine, tokenizer: tokenizer, stops: stops,
+                write: { if prints { try epas.write($0) } })
+            if prints { try printLine() }
+            return added
         }
-        let speed = summary.map(Speed.init)
+        let speed = added.speed
         if json.isOn {
             try printJSON(
                 Result(
-                    share: plan.text(layers: model.layers), promptTokens: tokens, tokens: added,
-                    text: tokenizer.decode(added),
+                    share: plan.text(layers: model.layers), promptTokens: tokens,
+                    tokens: added.tokens,
+                    text: added.text,
                     promptTokensPerSecond: speed?.promptTokensPerSecond,
                     tokensPerSecond: speed?.tokensPerSecond))
         } else if let speed, isatty(STDERR_FILENO) == 1 {
             printError(speed.sentence)
         }
-        if added.count == room, room < maxTokens {
+        if added.tokens.count == room, room < maxTokens {
             printError("Stopped at the model's longest sequence, \(model.maximumSequence) tokens.")
-        }
-    }
-
-    /// How fast a request went.
-    private struct Speed {
-        /// `nil` where nothing was left to compute.
-        let promptTokensPerSecond: Double?
-        /// `nil` with fewer than two tokens, between which there is no time.
-        let tokensPerSecond: Double?
-
-        init(_ summary: GenerationSummary) {
-            let prompt = Double(summary.promptTokens - summary.cachedTokens)
-            promptTokensPerSecond =
-                summary.promptSeconds > 0 ? prompt / summary.promptSeconds : nil
-            tokensPerSecond =
-                summary.newTokens > 1 && summary.decodeSeconds > 0
-                ? Double(summary.newTokens - 1) / summary.decodeSeconds : nil
-        }
-
-        var sentence: String {
-            func text(_ speed: Double?) -> String { speed.map { fixed($0, 1) } ?? "no" }
-            return "\(text(promptTokensPerSecond)) prompt tokens/s, "
-                + "\(text(tokensPerSecond)) new tokens/s"
         }
     }
 
@@ -167,5 +101,12 @@ struct GenerateCommand: ParsableCommand {
         let promptTokensPerSecond: Double?
         /// From the first new token on.
         let tokensPerSecond: Double?
+    }
+}
+
+extension ModelFolder {
+    /// The tokens that end a text: the folder's and the tokenizer's.
+    func stopTokens(_ tokenizer: any Tokenizer) -> Set<Int32> {
+        Set(endOfSequence.map(Int32.init) + [tokenizer.endOfSequence].compactMap(\.self))
     }
 }

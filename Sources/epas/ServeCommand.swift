@@ -63,6 +63,8 @@ struct ServeCommand: ParsableCommand {
             """)
     var adaptiveShare = false
 
+    @OptionGroup var template: ChatTemplateOption
+
     @Option(help: dtypeHelp)
     var dtype = ComputeType.float32
 
@@ -89,6 +91,7 @@ struct ServeCommand: ParsableCommand {
             tokenizer.vocabularySize <= folder.config.vocabulary,
             "The tokenizer has \(tokenizer.vocabularySize) tokens, but the model knows \(folder.config.vocabulary). Put the model's own tokenizer into its folder."
         )
+        let chat = try template.loadIfPresent(for: folder, tokenizer: tokenizer)
         let sharing = try servedSharing(folder)
         let engineOptions = try capacity.engineOptions(folder.config)
         var options = ServerOptions()
@@ -113,9 +116,8 @@ struct ServeCommand: ParsableCommand {
             computeType: dtype.elementType, options: engineOptions, cache: cache)
         let model = ServedModel(
             name: name ?? folder.servedName, tokenizer: tokenizer,
-            stopTokens: Set(
-                folder.endOfSequence.map(Int32.init) + [tokenizer.endOfSequence].compactMap(\.self)
-            ), sharing: sharing, fingerprint: "epas-\(dtype.rawValue)")
+            stopTokens: folder.stopTokens(tokenizer), chat: chat, sharing: sharing,
+            fingerprint: "epas-\(dtype.rawValue)")
         try serve(
             InferenceServer(engine: engine, model: model, options: options), engine, sharing,
             isOpen: keys.isEmpty)

@@ -12,8 +12,10 @@ struct ShareOption: ParsableArguments {
             """, valueName: "spec"))
     var share = "none"
 
-    func plan(layers: Int) throws -> SharingPlan {
-        try asUsage { () throws(ConfigError) in try SharingPlan(parsing: share, layers: layers) }
+    func plan(layers: Int) throws -> SharingPlan { try Self.plan(share, layers: layers) }
+
+    static func plan(_ text: String, layers: Int) throws -> SharingPlan {
+        try asUsage { () throws(ConfigError) in try SharingPlan(parsing: text, layers: layers) }
     }
 }
 

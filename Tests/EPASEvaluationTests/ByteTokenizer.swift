@@ -33,6 +33,11 @@ struct ByteTokenizer: Tokenizer {
         return ids
     }
 
+    /// `<s>` is what it spells only where nothing is untrusted.
+    func encode(_ text: String, untrusted: [Range<Int>]) -> [Int32] {
+        encode(text, allowingSpecial: untrusted.isEmpty)
+    }
+
     func decode(_ ids: [Int32]) -> String {
         ids.map { id in
             id < 256 ? String(Unicode.Scalar(UInt8(id))) : id == Self.pair ? "th" : ""

@@ -14,6 +14,8 @@ struct ByteTokenizer: Tokenizer {
 
     func encode(_ text: String, allowingSpecial: Bool) -> [Int32] { text.utf8.map { Int32($0) } }
 
+    func encode(_ text: String, untrusted: [Range<Int>]) -> [Int32] { encode(text) }
+
     func decode(_ ids: [Int32]) -> String {
         String(decoding: ids.compactMap { UInt8(exactly: $0) }, as: UTF8.self)
     }

@@ -14,6 +14,24 @@ final class StubEngine: GenerationEngine {
         var tokenTime = Duration.zero
         /// The number of tokens after which it fails.
         var failsAfter: Int?
+
+        /// Keeps replies from beginning while it is closed.
+        var gate: Gate?
+
+        /// Says nothing until it is cancelled.
+        static var hanging: Script {
+            var script = Script()
+            script.tokenTime = .seconds(1000)
+            return script
+        }
+
+        /// Says a letter every few milliseconds, for minutes.
+        static var steady: Script {
+            var script = Script()
+            script.reply = { _ in [Int32](repeating: 65, count: 1 << 16) }
+            script.tokenTime = .milliseconds(5)
+            return script
+        }
     }
 
     let model: ModelConfig
@@ -25,8 +43,6 @@ final class StubEngine: GenerationEngine {
 
     private struct State {
         var statistics = EngineStatistics()
-        var waiting: [(id: Int, CheckedContinuation<Bool, Never>)] = []
-        var next = 0
         var isStopped = false
         var requests: [GenerationRequest] = []
     }
@@ -69,25 +85,24 @@ final class StubEngine: GenerationEngine {
     func submit(
         _ request: GenerationRequest
     ) throws(EngineError) -> AsyncThrowingStream<GenerationEvent, any Error> {
-        let refusal = state.withLock { state -> EngineError? in
-            if state.isStopped { return .stopped }
+        let mustWait = try state.withLock { (state) throws(EngineError) -> Bool in
+            if state.isStopped { throw .stopped }
             let statistics = state.statistics
             if statistics.running + statistics.waiting >= slots + queue {
-                return .busy(waiting: statistics.waiting)
+                throw .busy(waiting: statistics.waiting)
             }
-            if statistics.running < slots {
-                state.statistics.running += 1
-            } else {
+            let mustWait = statistics.running >= slots
+            if mustWait {
                 state.statistics.waiting += 1
+            } else {
+                state.statistics.running += 1
             }
             state.requests.append(request)
-            return nil
+            return mustWait
         }
-        if let refusal { throw refusal }
-        let mustWait = state.withLock { $0.statistics.waiting > 0 }
         let (stream, continuation) = AsyncThrowingStream<GenerationEvent, any Error>.makeStream()
         let task = Task {
-            await run(request, mayHaveToWait: mustWait, continuation)
+            await run(request, mustWait: mustWait, continuation)
         }
         continuation.onTermination = { reason in
             if case .cancelled = reason { task.cancel() }
@@ -96,10 +111,13 @@ final class StubEngine: GenerationEngine {
     }
 
     private func run(
-        _ request: GenerationRequest, mayHaveToWait: Bool,
+        _ request: GenerationRequest, mustWait: Bool,
         _ continuation: AsyncThrowingStream<GenerationEvent, any Error>.Continuation
     ) async {
-        if mayHaveToWait { await waitForSlot() }
+        if mustWait { await waitForSlot() }
+        while let gate = script.gate, !gate.isOpen, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(2))
+        }
         var reply = script.reply(request)
         var reason = GenerationSummary.Reason.length
         let limit = request.maximumTokens
@@ -193,4 +211,11 @@ final class StubEngine: GenerationEngine {
             }
         }
     }
+}
+
+/// Holds replies back until a test opens it.
+final class Gate: Sendable {
+    private let state = Mutex(false)
+    var isOpen: Bool { state.withLock { $0 } }
+    func open() { state.withLock { $0 = true } }
 }

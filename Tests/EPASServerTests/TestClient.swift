@@ -70,6 +70,17 @@ struct TestClient: Sendable {
         return try Self.parse(try await connection.readToEnd())
     }
 
+    /// Sends a request for texts and does not wait for the answer.
+    func start(
+        _ body: String, path: String = "/v1/completions"
+    ) async throws -> TestConnection {
+        let connection = try await open()
+        try await connection.send(
+            "POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        return connection
+    }
+
     func open() async throws -> TestConnection { try await TestConnection.open(port: port) }
 
     static func parse(_ bytes: [UInt8]) throws -> Answer {
@@ -187,6 +198,17 @@ final class TestConnection: Sendable {
         var size: Int32 = 1
         setsockopt(
             socket, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// Says no more, and may still read.
+    func closeOutput() { _ = shutdown(socket, Int32(SHUT_WR)) }
+
+    /// Closes so that the other side's next packet is answered with a reset.
+    func reset() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(
+            socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        Glibc.close(socket)
     }
 
     func close() {

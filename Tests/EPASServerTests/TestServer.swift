@@ -80,9 +80,10 @@ final class LineLog: Sendable {
     func append(_ line: String) { state.withLock { $0.append(line) } }
 }
 
-/// Waits until a condition holds, for at most some seconds.
+/// Waits until a condition holds, for at most some seconds: more than it takes, however much else
+/// the machine does.
 func eventually(
-    within seconds: Double = 5, _ condition: @Sendable () async throws -> Bool
+    within seconds: Double = 30, _ condition: @Sendable () async throws -> Bool
 ) async rethrows -> Bool {
     let end = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < end {

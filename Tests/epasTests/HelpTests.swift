@@ -19,15 +19,21 @@ struct HelpTests {
                 "data tasks split batch sequence batches dtype at-most-below at-least-tokens-per-second cache-within context output share speed/--no-speed json plugin threads program-cache"
             ),
             (
+                ["chat"],
+                "system max-tokens chat-template share dtype temperature top-k top-p min-p "
+                    + "repetition-penalty presence-penalty frequency-penalty seed stop plugin "
+                    + "threads program-cache"
+            ),
+            (
                 ["serve"],
-                "host port name share max-share adaptive-share dtype api-keys-file quiet slots "
+                "host port name share max-share adaptive-share chat-template dtype api-keys-file quiet slots "
                     + "queue cache-size max-sequence prompt-chunk no-prefix-cache max-tokens "
                     + "max-texts max-body max-connections timeout drain plugin threads "
                     + "program-cache"
             ),
             (
                 ["generate"],
-                "prompt max-tokens temperature top-k top-p seed dtype json share plugin threads "
+                "prompt max-tokens temperature top-k top-p min-p repetition-penalty presence-penalty frequency-penalty seed stop dtype json share plugin threads "
                     + "program-cache"
             ),
             (
@@ -62,7 +68,8 @@ struct HelpTests {
         let result = try Program.run([])
         #expect(result.status == 0)
         for word in [
-            "data", "train", "plan", "evaluate", "generate", "serve", "inspect", "flops", "report",
+            "data", "train", "plan", "evaluate", "generate", "chat", "serve", "inspect", "flops",
+            "report",
             "benchmark", "EPAS_PJRT_PLUGIN", "EPAS_DEPS", "EPAS_XLA_LOG", "130 interrupted",
         ] {
             #expect(result.output.contains(word))

@@ -22,6 +22,44 @@ struct AddedToken: Sendable {
     var changesText: Bool { stripsLeft || stripsRight || pattern != content }
 }
 
+/// Where text that spells a special token is that token.
+enum SpecialText: Sendable {
+    case everywhere
+    case nowhere
+    /// Wholly outside the ranges of bytes, which are in order and do not overlap.
+    case outside([Range<Int>])
+
+    /// The bytes from a place on that are all within a range, or all outside of them.
+    func run(at place: Int) -> (isInside: Bool, end: Int) {
+        switch self {
+        case .everywhere: return (false, .max)
+        case .nowhere: return (true, .max)
+        case .outside(let ranges):
+            // The first range that ends behind the place.
+            var (low, high) = (0, ranges.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if ranges[middle].upperBound > place { high = middle } else { low = middle + 1 }
+            }
+            guard low < ranges.count else { return (false, .max) }
+            let range = ranges[low]
+            return range.lowerBound <= place
+                ? (true, range.upperBound) : (false, range.lowerBound)
+        }
+    }
+
+    /// The same for a part of the text.
+    func within(_ part: Range<Int>) -> SpecialText {
+        guard case .outside(let ranges) = self else { return self }
+        let inside = ranges.compactMap { range -> Range<Int>? in
+            let shared = range.clamped(to: part)
+            guard !shared.isEmpty else { return nil }
+            return shared.lowerBound - part.lowerBound..<shared.upperBound - part.lowerBound
+        }
+        return inside.isEmpty ? .everywhere : .outside(inside)
+    }
+}
+
 /// Finds added tokens in a text: the leftmost, of several there the longest.
 struct AddedTokenFinder: Sendable {
     private struct Node: Sendable {
@@ -76,21 +114,36 @@ struct AddedTokenFinder: Sendable {
 
     /// Calls `body` with the parts of the text that are not empty, in order: text, or a token.
     func forEachPart(
-        of text: UnsafeBufferPointer<UInt8>, allowingSpecial: Bool,
+        of text: UnsafeBufferPointer<UInt8>, special: SpecialText,
         _ body: (Range<Int>, _ token: Int32?) -> Void
     ) {
         var done = 0
         var position = 0
         while !tokens.isEmpty, position < text.count {
-            guard let match = longestMatch(in: text, at: position) else {
+            guard var match = longestMatch(in: text, at: position, before: text.count) else {
                 position += 1
                 continue
             }
+            if tokens[match.token].isSpecial {
+                let run = special.run(at: position)
+                guard !run.isInside else {
+                    // What a token covers that does not count is passed over all the same.
+                    position = min(match.end, run.end)
+                    continue
+                }
+                if match.end > run.end {
+                    // A shorter token may still lie outside.
+                    guard let shorter = longestMatch(in: text, at: position, before: run.end)
+                    else {
+                        position += 1
+                        continue
+                    }
+                    match = shorter
+                }
+            }
             let token = tokens[match.token]
             var (start, end) = (position, match.end)
-            // What a token covers that does not count is passed over all the same.
             position = match.end
-            if token.isSpecial, !allowingSpecial { continue }
             if token.isSingleWord, touchesWord(text, start, end) { continue }
             if token.stripsLeft {
                 while start > done {
@@ -114,12 +167,12 @@ struct AddedTokenFinder: Sendable {
     }
 
     private func longestMatch(
-        in text: UnsafeBufferPointer<UInt8>, at start: Int
+        in text: UnsafeBufferPointer<UInt8>, at start: Int, before end: Int
     ) -> (token: Int, end: Int)? {
         var node: Int32 = -1
         var best: (token: Int, end: Int)?
         var position = start
-        while position < text.count, let child = child(of: node, text[position]) {
+        while position < end, let child = child(of: node, text[position]) {
             node = child
             position += 1
             let token = nodes[Int(node)].token

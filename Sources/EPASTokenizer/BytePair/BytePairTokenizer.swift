@@ -107,20 +107,27 @@ package struct BytePairTokenizer: Tokenizer {
     // MARK: - Encoding
 
     package func encode(_ text: String, allowingSpecial: Bool) -> [Int32] {
+        encode(text, special: allowingSpecial ? .everywhere : .nowhere)
+    }
+
+    package func encode(_ text: String, untrusted: [Range<Int>]) -> [Int32] {
+        encode(text, special: .outside(untrusted))
+    }
+
+    private func encode(_ text: String, special: SpecialText) -> [Int32] {
         var text = text
         return text.withUTF8 { bytes in
             pool.withWorkspace { workspace in
-                var call = Call(
-                    workspace: workspace, allowingSpecial: allowingSpecial)
+                var call = Call(workspace: workspace)
                 call.ids.reserveCapacity(bytes.count / 3)
                 workspace = Workspace()
-                finder.forEachPart(of: bytes, allowingSpecial: allowingSpecial) { range, token in
+                finder.forEachPart(of: bytes, special: special) { range, token in
                     if let token {
                         call.ids.append(token)
                     } else {
                         encodeText(
                             UnsafeBufferPointer(rebasing: bytes[range]),
-                            isFirst: range.lowerBound == 0, &call)
+                            isFirst: range.lowerBound == 0, special.within(range), &call)
                     }
                 }
                 workspace = call.workspace
@@ -132,23 +139,67 @@ package struct BytePairTokenizer: Tokenizer {
     /// One call's state.
     private struct Call {
         var workspace: Workspace
-        let allowingSpecial: Bool
         var ids: [Int32] = []
         let searcher = RegularExpression.Searcher()
     }
 
     /// Encodes a part without tokens that are looked for in the text as it is.
     private func encodeText(
-        _ bytes: UnsafeBufferPointer<UInt8>, isFirst: Bool, _ call: inout Call
+        _ bytes: UnsafeBufferPointer<UInt8>, isFirst: Bool, _ special: SpecialText,
+        _ call: inout Call
     ) {
-        var text = Normalizer.Text(
-            bytes: Array(bytes), first: isFirst ? min(UTF8Text.width(bytes[0]), bytes.count) : 0)
-        for normalizer in normalizers { normalizer.apply(to: &text, call.searcher) }
+        let text = normalized(Array(bytes), isFirst: isFirst, call)
         guard !normalizedFinder.isEmpty else { return encodePieces(of: text, &call) }
+        guard case .outside(let ranges) = special else {
+            return encodeTokens(of: text, special, &call)
+        }
+        // In the normalized text the ranges are other ones. Where their text makes no difference
+        // to the special tokens that are found, none of it spells one.
+        var masked = Array(bytes)
+        for range in ranges { for place in range { masked[place] = UInt8(ascii: "x") } }
+        let plain = normalized(masked, isFirst: isFirst, call)
+        if specialTokens(of: plain) == specialTokens(of: text) {
+            return encodeTokens(of: text, .everywhere, &call)
+        }
+        var start = 0
+        while start < bytes.count {
+            let run = special.run(at: start)
+            let end = min(run.end, bytes.count)
+            encodeTokens(
+                of: normalized(Array(bytes[start..<end]), isFirst: isFirst && start == 0, call),
+                run.isInside ? .nowhere : .everywhere, &call)
+            start = end
+        }
+    }
+
+    private func normalized(
+        _ bytes: [UInt8], isFirst: Bool, _ call: borrowing Call
+    ) -> Normalizer.Text {
+        var text = Normalizer.Text(
+            bytes: bytes, first: isFirst ? min(UTF8Text.width(bytes[0]), bytes.count) : 0)
+        for normalizer in normalizers { normalizer.apply(to: &text, call.searcher) }
+        return text
+    }
+
+    /// The special tokens that a normalized text spells, in order.
+    private func specialTokens(of text: Normalizer.Text) -> [Int32] {
+        var ids: [Int32] = []
+        text.bytes.withUnsafeBufferPointer { bytes in
+            normalizedFinder.forEachPart(of: bytes, special: .everywhere) { _, token in
+                if let token, added[token]?.isSpecial == true { ids.append(token) }
+            }
+        }
+        return ids
+    }
+
+    /// Encodes a normalized part, with the tokens that are looked for in it.
+    private func encodeTokens(
+        of text: Normalizer.Text, _ special: SpecialText, _ call: inout Call
+    ) {
         let (whole, first) = (text.bytes, text.first)
         whole.withUnsafeBufferPointer { whole in
             normalizedFinder.forEachPart(
-                of: whole, allowingSpecial: call.allowingSpecial
+                of: whole, special: special
             ) { range, token in
                 if let token {
                     call.ids.append(token)
