@@ -113,12 +113,13 @@ static void attention(
     const Array values = random.array(type, {layers * columns, keyValueHeads, tokens * head});
     const Array probabilities(ElementType::float32, {rows, heads, length});
     const Array mixed(type, {rows, heads * head});
-    Array table(ElementType::int32, {1, columns}), sequence(ElementType::int32, {rows});
+    Array table(ElementType::int32, {1, 1, columns}), sequence(ElementType::int32, {rows});
     Array position(ElementType::int32, {rows});
     for (int64_t i = 0; i < rows; ++i) {
         sequence.as<int32_t>()[i] = 0;
         position.as<int32_t>()[i] = length - rows + i;
     }
+    const std::vector<Setting> first = {{"plane", ElementType::int32}};
     Times scores, mixes;
     for (int repeat = 0; repeat < 9; ++repeat) {
         double time[2] = {0, 0};
@@ -129,11 +130,11 @@ static void attention(
             }
             time[0] += seconds([&] {
                 call("epas.attention_probabilities", {query, keys, table, sequence, position},
-                    {probabilities});
+                    {probabilities}, first);
             });
             time[1] += seconds([&] {
                 call("epas.attention_mix", {probabilities, values, table, sequence, position},
-                    {mixed});
+                    {mixed}, first);
             });
         }
         scores.all.push_back(time[0] / layers);

@@ -17,11 +17,17 @@ struct Rows {
     int64_t ranges = 0;
 };
 
+/// The blocks of each sequence, [S, C].
+struct Table {
+    const int32_t *blocks;
+    int64_t sequences, columns;
+};
+
 /// Checks every index that will be followed.
-Rows rowsOf(const Operand &pool, int64_t tokens, const Operand &table, const Operand &sequence,
+Rows rowsOf(const Operand &pool, int64_t tokens, const Table &table, const Operand &sequence,
             const Operand &position) {
-    const int64_t rows = position.dimension(0), sequences = table.dimension(0);
-    const int64_t columns = table.dimension(1), blocks = pool.dimension(0);
+    const int64_t rows = position.dimension(0), sequences = table.sequences;
+    const int64_t columns = table.columns, blocks = pool.dimension(0);
     const int32_t *sequenceOf = sequence.as<int32_t>(), *positionOf = position.as<int32_t>();
     Rows result;
     std::vector<int32_t> last(sequences, -1);
@@ -43,7 +49,7 @@ Rows rowsOf(const Operand &pool, int64_t tokens, const Operand &table, const Ope
         result.groups.push_back({row, 1, of});
     }
     for (int64_t of = 0; of < sequences; ++of) {
-        const int32_t *blocksOf = table.as<int32_t>() + of * columns;
+        const int32_t *blocksOf = table.blocks + of * columns;
         for (int64_t column = 0; column * tokens <= last[of]; ++column) {
             require(
                 blocksOf[column] >= 0 && blocksOf[column] < blocks,
@@ -53,16 +59,22 @@ Rows rowsOf(const Operand &pool, int64_t tokens, const Operand &table, const Ope
     return result;
 }
 
-void requirePlaces(
-    const Operand &table, const Operand &sequence, const Operand &position, int64_t rows
+/// The table of the plane that the call is about.
+Table tableOf(
+    const Call &call, const Operand &tables, const Operand &sequence, const Operand &position,
+    int64_t rows
 ) {
     require(
-        table.type() == ElementType::int32 && table.rank() == 2 && table.dimension(0) > 0
-            && table.dimension(1) > 0,
-        "the table must be [S, C] of int32");
+        tables.type() == ElementType::int32 && tables.rank() == 3 && tables.dimension(1) > 0
+            && tables.dimension(2) > 0,
+        "the tables must be [P, S, C] of int32");
     require(
         sequence.is(ElementType::int32, {rows}) && position.is(ElementType::int32, {rows}),
         "sequence and position must be [M] of int32");
+    const int64_t plane = call.int32("plane");
+    require(plane >= 0 && plane < tables.dimension(0), "the plane is not among the tables");
+    const int64_t sequences = tables.dimension(1), columns = tables.dimension(2);
+    return {tables.as<int32_t>() + plane * sequences * columns, sequences, columns};
 }
 
 /// Whether ranges must be computed apart for all threads to have something to do.
@@ -85,9 +97,9 @@ void forEachTask(const Rows &rows, int64_t keyValueHeads, int64_t ranges, const 
 }  // namespace
 
 void attentionProbabilities(const Call &call) {
-    require(call.operandCount() == 5, "it takes query, pool, table, sequence and position");
-    const Operand query = call.operand(0), pool = call.operand(1), table = call.operand(2);
-    const Operand sequence = call.operand(3), position = call.operand(4), y = call.result();
+    require(call.operandCount() == 5, "it takes query, pool, tables, sequence and position");
+    const Operand query = call.operand(0), pool = call.operand(1), tables = call.operand(2);
+    const Operand sequence = call.operand(3), position = call.operand(4), y = call.result(0);
     require(query.isRows(3), "the query must be [M, N, H] of float32 or bfloat16");
     const int64_t rowCount = query.dimension(0), heads = query.dimension(1);
     const int64_t head = query.dimension(2);
@@ -96,8 +108,8 @@ void attentionProbabilities(const Call &call) {
             && pool.dimension(2) % head == 0,
         "the pool must be [blocks, K, U·H] of the query's type, N a multiple of K");
     const int64_t keyValueHeads = pool.dimension(1), tokens = pool.dimension(2) / head;
-    requirePlaces(table, sequence, position, rowCount);
-    const int64_t columns = table.dimension(1);
+    const Table table = tableOf(call, tables, sequence, position, rowCount);
+    const int64_t columns = table.columns;
     require(
         y.is(ElementType::float32, {rowCount, heads, columns * tokens}),
         "the result must be [M, N, C·U] of float32");
@@ -108,7 +120,7 @@ void attentionProbabilities(const Call &call) {
     forElementType(query.type(), [&](auto *type) {
         using Element = std::remove_pointer_t<decltype(type)>;
         const AttentionCall<Element> attention{
-            query.as<Element>(), pool.as<Element>(), table.as<int32_t>(), position.as<int32_t>(),
+            query.as<Element>(), pool.as<Element>(), table.blocks, position.as<int32_t>(),
             y.as<float>(), nullptr, heads, keyValueHeads, head, columns, tokens, rows.ranges,
             maxima.get(), sums.get(), nullptr,
         };
@@ -135,15 +147,15 @@ void attentionProbabilities(const Call &call) {
 }
 
 void attentionMix(const Call &call) {
-    require(call.operandCount() == 5, "it takes probabilities, pool, table, sequence and position");
-    const Operand probabilities = call.operand(0), pool = call.operand(1), table = call.operand(2);
-    const Operand sequence = call.operand(3), position = call.operand(4), y = call.result();
+    require(call.operandCount() == 5, "it takes probabilities, pool, tables, sequence and position");
+    const Operand probabilities = call.operand(0), pool = call.operand(1), tables = call.operand(2);
+    const Operand sequence = call.operand(3), position = call.operand(4), y = call.result(0);
     require(
         probabilities.isRows(3) && probabilities.type() == ElementType::float32,
         "the probabilities must be [M, N, T] of float32");
     const int64_t rowCount = probabilities.dimension(0), heads = probabilities.dimension(1);
-    requirePlaces(table, sequence, position, rowCount);
-    const int64_t columns = table.dimension(1), tokens = probabilities.dimension(2) / columns;
+    const Table table = tableOf(call, tables, sequence, position, rowCount);
+    const int64_t columns = table.columns, tokens = probabilities.dimension(2) / columns;
     require(
         probabilities.dimension(2) == columns * tokens && tokens > 0,
         "T must be a multiple of the table's columns");
@@ -166,7 +178,7 @@ void attentionMix(const Call &call) {
         const std::unique_ptr<float[]> partial(
             divides ? new float[rowCount * heads * rows.ranges * head] : nullptr);
         const AttentionCall<Element> attention{
-            nullptr, pool.as<Element>(), table.as<int32_t>(), position.as<int32_t>(),
+            nullptr, pool.as<Element>(), table.blocks, position.as<int32_t>(),
             probabilities.as<float>(), y.as<Element>(), heads, keyValueHeads, head, columns,
             tokens, rows.ranges, nullptr, nullptr, partial.get(),
         };

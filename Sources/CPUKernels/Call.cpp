@@ -48,6 +48,10 @@ float Call::float32(const char *name) const {
     return *static_cast<const float *>(scalar(name, ElementType::float32));
 }
 
+int32_t Call::int32(const char *name) const {
+    return *static_cast<const int32_t *>(scalar(name, ElementType::int32));
+}
+
 bool Call::boolean(const char *name) const {
     return *static_cast<const bool *>(scalar(name, ElementType::boolean));
 }

@@ -54,6 +54,7 @@ public:
 
     /// - Throws: Refusal if there is no such setting of that type.
     float float32(const char *name) const;
+    int32_t int32(const char *name) const;
     bool boolean(const char *name) const;
 
 private:

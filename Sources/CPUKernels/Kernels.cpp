@@ -14,8 +14,8 @@ constexpr char linearName[] = "epas.linear";
 constexpr char productName[] = "epas.product";
 constexpr char crossEntropyName[] = "epas.cross_entropy";
 constexpr char rotaryName[] = "epas.rotary";
-constexpr char swiGLUName[] = "epas.swiglu";
-constexpr char cacheWriteName[] = "epas.cache_write";
+constexpr char gatedLinearName[] = "epas.gated_linear";
+constexpr char attentionInputsName[] = "epas.attention_inputs";
 constexpr char attentionProbabilitiesName[] = "epas.attention_probabilities";
 constexpr char attentionMixName[] = "epas.attention_mix";
 constexpr char attentionName[] = "epas.attention";
@@ -36,8 +36,8 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
         entry<epas::product, productName>(),
         entry<epas::crossEntropy, crossEntropyName>(),
         entry<epas::rotary, rotaryName>(),
-        entry<epas::swiGLU, swiGLUName>(),
-        entry<epas::cacheWrite, cacheWriteName>(),
+        entry<epas::gatedLinear, gatedLinearName>(),
+        entry<epas::attentionInputs, attentionInputsName>(),
         entry<epas::attentionProbabilities, attentionProbabilitiesName>(),
         entry<epas::attentionMix, attentionMixName>(),
         entry<epas::attention, attentionName>(),
@@ -49,6 +49,6 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
     return kernels;
 }
 
-int epas_cpu_kernels_version(void) { return 2; }
+int epas_cpu_kernels_version(void) { return 3; }
 
 void epas_cpu_set_threads(int threads) { epas::ThreadPool::shared().setThreads(threads); }

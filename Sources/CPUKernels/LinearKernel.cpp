@@ -4,21 +4,12 @@ namespace epas {
 
 namespace {
 
-/// The rows that are multiplied with a piece of the weight before the next one is read. Together
-/// they should stay in a core's second cache.
-constexpr int64_t rowBlock = 128;
-
 template <class Element> void run(const LinearCall<Element> &linear, int64_t rows) {
-    const int64_t rowBlocks = (rows + rowBlock - 1) / rowBlock;
     const int64_t cost = linear.in * std::min(rows, rowBlock);
-    // With several rows, pieces so wide that threads hardly write to one cache line.
-    const int64_t multiple = rows > 4 ? 64 : 16;
-    forEachRange(linear.out, cost, multiple, [&](int64_t firstOutput, int64_t lastOutput) {
-        for (int64_t block = 0; block < rowBlocks; ++block) {
-            typedRoutines<Element>().linear(
-                linear, block * rowBlock, std::min((block + 1) * rowBlock, rows), firstOutput,
-                lastOutput);
-        }
+    forEachRange(linear.out, cost, outputMultiple(rows), [&](int64_t first, int64_t last) {
+        forEachRowBlock(rows, [&](int64_t firstRow, int64_t lastRow) {
+            typedRoutines<Element>().linear(linear, firstRow, lastRow, first, last);
+        });
     });
 }
 
@@ -27,7 +18,7 @@ template <class Element> void run(const LinearCall<Element> &linear, int64_t row
 void linear(const Call &call) {
     const int64_t count = call.operandCount();
     require(count >= 2 && count <= 4, "it takes x, a weight, and perhaps a bias and a residual");
-    const Operand x = call.operand(0), weight = call.operand(1), y = call.result();
+    const Operand x = call.operand(0), weight = call.operand(1), y = call.result(0);
     require(x.isRows(2), "x must be [M, in] of float32 or bfloat16");
     const int64_t rows = x.dimension(0), in = x.dimension(1);
     require(

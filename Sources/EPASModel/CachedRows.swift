@@ -51,28 +51,14 @@ package struct CachedRows {
         [blocks, model.keyValueHeads, blockLength * model.headDimension]
     }
 
-    private func index(of plane: CachePlane) -> Int {
+    /// A plane's place among the tables and targets.
+    func index(of plane: CachePlane) -> Int {
         guard let index = planes.firstIndex(of: plane) else {
             fatalError("the cache has no \(plane.kind) plane for layer \(plane.layer)")
         }
         return index
     }
 
-    /// A plane's tables, [S, C].
-    func table(_ plane: CachePlane) -> Tensor {
-        let index = index(of: plane)
-        return tables.sliced(along: 0, index..<index + 1)
-            .reshaped(Array(tables.dimensions.dropFirst()))
-    }
-
-    /// Writes the rows' keys or values, [M, K, H], and returns the pool with them.
-    func write(_ x: Tensor, to plane: CachePlane, of pool: Tensor) -> Tensor {
-        let index = index(of: plane)
-        let target = targets.sliced(along: 0, index..<index + 1)
-            .reshaped(Array(targets.dimensions.dropFirst()))
-        return pool.graph.apply(
-            CacheWriteKernel(kind: plane.kind), [pool, x, target, offsets])[0]
-    }
 }
 
 extension ModelConfig {

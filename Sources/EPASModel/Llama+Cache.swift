@@ -49,9 +49,6 @@ private struct CachedLayers {
     /// The cache's blocks as of the last write.
     var pool: Tensor
 
-    /// cos and sin of the rows' angles, [M, H/2].
-    private let cosines: Tensor
-    private let sines: Tensor
     /// The probabilities of layers that others reuse, [M, N, T].
     private var probabilities: [Int: Tensor] = [:]
 
@@ -59,71 +56,75 @@ private struct CachedLayers {
         self.rows = rows
         self.plan = plan
         self.pool = pool
-        cosines = rows.cosines.rows(at: rows.positions)
-        sines = rows.sines.rows(at: rows.positions)
     }
 
     /// Applies a decoder layer to the residual stream, [M, D].
     mutating func apply(_ index: Int, of llama: Llama, to x: Tensor) -> Tensor {
         let layer = llama.layers[index]
-        let attended = attend(index, layer.attention, layer.attentionNorm.kernel(x))
-        let x = layer.attention.output.kernel(attended, residual: x)
-        let z = layer.feedForwardNorm.kernel(x)
+        let x = layer.attention.output.kernel(attend(index, layer, x), residual: x)
+        let (gate, up) = (layer.feedForward.gate, layer.feedForward.up)
         let inner = x.graph.apply(
-            SwiGLUKernel(),
-            [layer.feedForward.gate.kernel(z), layer.feedForward.up.kernel(z)])[0]
+            GatedLinearKernel(
+                epsilon: layer.feedForwardNorm.epsilon, hasBiases: gate.bias != nil),
+            [x, layer.feedForwardNorm.weight] + gate.operands + up.operands)[0]
         return layer.feedForward.down.kernel(inner, residual: x)
     }
 
     /// Writes the keys and values that a layer adds to the cache, without attending.
     mutating func fill(_ index: Int, of llama: Llama, from x: Tensor) {
-        let layer = llama.layers[index]
-        write(index, layer.attention, layer.attentionNorm.kernel(x))
+        _ = inputs(index, llama.layers[index], x, hasQuery: false)
     }
 
-    /// Attention of the normed rows [M, D] over the cache, [M, N·H].
-    private mutating func attend(_ index: Int, _ attention: Attention, _ z: Tensor) -> Tensor {
-        write(index, attention, z)
+    /// Attention of the rows [M, D] over the cache, [M, N·H].
+    private mutating func attend(_ index: Int, _ layer: DecoderLayer, _ x: Tensor) -> Tensor {
         let source = plan.sources[index]
         let weights: Tensor
         if let source, plan.kind != .keyValue, let reused = probabilities[source] {
+            _ = inputs(index, layer, x, hasQuery: false)
             weights = reused
         } else {
+            let query = inputs(index, layer, x, hasQuery: true)[0]
             let key = CachePlane(layer: source ?? index, kind: .key)
+            let kernel = AttentionProbabilitiesKernel(
+                keyValueHeads: layer.attention.keyValueHeads, plane: rows.index(of: key))
             weights =
-                z.graph.apply(
-                    AttentionProbabilitiesKernel(keyValueHeads: attention.keyValueHeads),
-                    [
-                        rotate(attention.query.kernel(z), heads: attention.heads, attention),
-                        pool, rows.table(key), rows.sequences, rows.positions,
-                    ])[0]
+                x.graph.apply(
+                    kernel, [query, pool, rows.tables, rows.sequences, rows.positions])[0]
             if plan.isSource(index) { probabilities[index] = weights }
         }
         let value = CachePlane(
             layer: plan.kind == .keyValue ? source ?? index : index, kind: .value)
-        return z.graph.apply(
-            AttentionMixKernel(),
-            [weights, pool, rows.table(value), rows.sequences, rows.positions])[0]
+        return x.graph.apply(
+            AttentionMixKernel(plane: rows.index(of: value)),
+            [weights, pool, rows.tables, rows.sequences, rows.positions])[0]
     }
 
-    /// Writes what the layer computes of its keys and values.
-    private mutating func write(_ index: Int, _ attention: Attention, _ z: Tensor) {
-        let heads = attention.keyValueHeads
-        if !plan.shares(index) {
-            let key = rotate(attention.key.kernel(z), heads: heads, attention)
-            pool = rows.write(key, to: CachePlane(layer: index, kind: .key), of: pool)
+    /// Computes what the layer does not share, and writes its keys and values.
+    ///
+    /// - Returns: The queries, [M, N, H], if asked for.
+    private mutating func inputs(
+        _ index: Int, _ layer: DecoderLayer, _ x: Tensor, hasQuery: Bool
+    ) -> [Tensor] {
+        let attention = layer.attention
+        let hasKey = !plan.shares(index)
+        let hasValue = hasKey || plan.kind != .keyValue
+        func plane(_ kind: CachePlane.Kind) -> Int {
+            rows.index(of: CachePlane(layer: index, kind: kind))
         }
-        if !plan.shares(index) || plan.kind != .keyValue {
-            let value = attention.value.kernel(z)
-                .reshaped([z.dimensions[0], heads, attention.headDimension])
-            pool = rows.write(value, to: CachePlane(layer: index, kind: .value), of: pool)
-        }
-    }
-
-    /// [M, n·H] → [M, n, H], rotated by the rows' positions.
-    private func rotate(_ x: Tensor, heads: Int, _ attention: Attention) -> Tensor {
-        let split = x.reshaped([x.dimensions[0], heads, attention.headDimension])
-        return x.graph.apply(RotaryKernel(), [split, cosines, sines])[0]
+        let kernel = AttentionInputsKernel(
+            epsilon: layer.attentionNorm.epsilon, hasQuery: hasQuery,
+            keyPlane: hasKey ? plane(.key) : nil, valuePlane: hasValue ? plane(.value) : nil,
+            hasBiases: attention.value.bias != nil)
+        var results = x.graph.apply(
+            kernel,
+            [
+                x, layer.attentionNorm.weight, rows.cosines, rows.sines, rows.positions, pool,
+                rows.targets, rows.offsets,
+            ] + (hasQuery ? attention.query.operands : [])
+                + (hasKey ? attention.key.operands : [])
+                + (hasValue ? attention.value.operands : []))
+        pool = results.removeLast()
+        return results
     }
 }
 

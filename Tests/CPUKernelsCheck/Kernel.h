@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cmath>
+#include <functional>
 
+#include "../../Sources/CPUKernels/Kernels.h"
 #include "Plugin.h"
 
 namespace epas {
@@ -32,11 +34,17 @@ struct KernelCall {
     int64_t terms;
     /// The elements of the result that the kernel promises to write; all, if empty.
     std::vector<bool> defined;
+    /// What computes it where that is a routine that several kernels use, and no kernel.
+    std::function<void(const KernelCall &)> routine;
 
     int64_t rows() const { return result.dimensions[0]; }
     bool isDefined(int64_t index) const { return defined.empty() || defined[index]; }
 
-    std::string run() const { return call(target.c_str(), operands, {result}, settings); }
+    std::string run() const {
+        if (!routine) return call(target.c_str(), operands, {result}, settings);
+        routine(*this);
+        return "";
+    }
 
     /// The same call for some of its rows, in the given order.
     KernelCall taking(const std::vector<int64_t> &chosen) const {
@@ -112,10 +120,18 @@ inline KernelCall makeLinear(
 
 inline KernelCall makeRotary(Random &random, ElementType type, int64_t m, int64_t n, int64_t h) {
     const int64_t half = h / 2;
-    KernelCall call{"epas.rotary", {random.array(type, {m, n, h}),
+    KernelCall call{"rotary", {random.array(type, {m, n, h}),
         random.array(ElementType::float32, {m, half}),
         random.array(ElementType::float32, {m, half})}, {true, true, true},
         Array(type, {m, n, h}), {}, {}, 4, {}};
+    call.routine = [n, h](const KernelCall &call) {
+        forElementType(call.result.type, [&](auto *type) {
+            using Element = std::remove_pointer_t<decltype(type)>;
+            typedRoutines<Element>().rotary(
+                call.operands[0].as<Element>(), call.operands[1].as<float>(),
+                call.operands[2].as<float>(), call.result.as<Element>(), call.rows(), n, h);
+        });
+    };
     const Array &x = call.operands[0], &c = call.operands[1], &s = call.operands[2];
     for (int64_t i = 0; i < m * n * h; ++i) {
         const int64_t row = i / (n * h), place = row * half + i % h % half;
@@ -130,8 +146,16 @@ inline KernelCall makeRotary(Random &random, ElementType type, int64_t m, int64_
 
 inline KernelCall makeSwiGLU(Random &random, ElementType type, int64_t m, int64_t f) {
     // Beyond ±88 the exponential of a float32 leaves its range.
-    KernelCall call{"epas.swiglu", {random.array(type, {m, f}, 100), random.array(type, {m, f})},
+    KernelCall call{"swiglu", {random.array(type, {m, f}, 100), random.array(type, {m, f})},
         {true, true}, Array(type, {m, f}), {}, {}, 8, {}};
+    call.routine = [f](const KernelCall &call) {
+        forElementType(call.result.type, [&](auto *type) {
+            using Element = std::remove_pointer_t<decltype(type)>;
+            typedRoutines<Element>().swiGLU(
+                call.operands[0].as<Element>(), call.operands[1].as<Element>(),
+                call.result.as<Element>(), call.rows() * f);
+        });
+    };
     for (int64_t i = 0; i < m * f; ++i) {
         const double gate = call.operands[0].at(i);
         Expected e;
@@ -155,7 +179,8 @@ inline std::pair<KernelCall, KernelCall> makeAttention(
     const Array query = random.array(type, {m, n, h}, 2);
     const Array keys = random.array(type, {blocks, k, u * h}, 2);
     const Array values = random.array(type, {blocks, k, u * h});
-    Array table(ElementType::int32, {s, c}), sequence(ElementType::int32, {m});
+    // The second of two planes.
+    Array tables(ElementType::int32, {2, s, c}), sequence(ElementType::int32, {m});
     Array position(ElementType::int32, {m}), probabilities(ElementType::float32, {m, n, t});
     std::vector<int64_t> last(s, -1);
     for (int64_t row = 0; row < m; ++row) {
@@ -167,15 +192,18 @@ inline std::pair<KernelCall, KernelCall> makeAttention(
         position.as<int32_t>()[row] = at;
         last[of] = std::max(last[of], at);
     }
+    int32_t *table = tables.as<int32_t>() + s * c;
     for (int64_t i = 0; i < s * c; ++i) {
         // What no row sees is not looked at.
-        table.as<int32_t>()[i] = i % c * u <= last[i / c] ? random.below(blocks) : INT32_MAX;
+        table[i] = i % c * u <= last[i / c] ? random.below(blocks) : INT32_MAX;
     }
-    KernelCall scores{"epas.attention_probabilities", {query, keys, table, sequence, position},
-        {true, false, false, true, true}, Array(ElementType::float32, {m, n, t}), {}, {}, h + 16,
+    KernelCall scores{"epas.attention_probabilities", {query, keys, tables, sequence, position},
+        {true, false, false, true, true}, Array(ElementType::float32, {m, n, t}),
+        {{"plane", ElementType::int32, 0, false, 1}}, {}, h + 16,
         std::vector<bool>(m * n * t, false)};
-    KernelCall mix{"epas.attention_mix", {probabilities, values, table, sequence, position},
-        {true, false, false, true, true}, Array(type, {m, n * h}), {}, {}, t, {}};
+    KernelCall mix{"epas.attention_mix", {probabilities, values, tables, sequence, position},
+        {true, false, false, true, true}, Array(type, {m, n * h}),
+        {{"plane", ElementType::int32, 0, false, 1}}, {}, t, {}};
     scores.expected.resize(m * n * t);
     mix.expected.resize(m * n * h);
     for (int64_t row = 0; row < m; ++row) {
@@ -185,7 +213,7 @@ inline std::pair<KernelCall, KernelCall> makeAttention(
             std::vector<double> score(length);
             double most = -INFINITY, total = 0;
             for (int64_t i = 0; i < length; ++i) {
-                const int64_t block = table.as<int32_t>()[of * c + i / u];
+                const int64_t block = table[of * c + i / u];
                 for (int64_t j = 0; j < h; ++j) {
                     score[i] += double(query.at((row * n + head) * h + j))
                         * keys.at(((block * k + head / g) * h + j) * u + i % u);
@@ -195,7 +223,7 @@ inline std::pair<KernelCall, KernelCall> makeAttention(
             }
             for (double value : score) total += std::exp(value - most);
             for (int64_t i = 0; i < length; ++i) {
-                const int64_t block = table.as<int32_t>()[of * c + i / u];
+                const int64_t block = table[of * c + i / u];
                 const double p = std::exp(score[i] - most) / total;
                 scores.expected[first + i].add(p);
                 // An error of a score, whose products are up to 4, is a relative one of its power.

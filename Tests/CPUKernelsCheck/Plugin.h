@@ -82,6 +82,7 @@ struct Setting {
     ElementType type;
     float number = 0;
     bool flag = false;
+    int32_t index = 0;
 };
 
 /// Calls the kernel; returns its error's text, or nothing.
@@ -104,15 +105,13 @@ inline std::string call(
         return reinterpret_cast<Error *>(&message);
     };
     std::vector<Buffer> buffers;
-    for (const Array &array : operands) {
-        buffers.push_back(
-            {sizeof(Buffer), nullptr, array.type, array.bytes.get(),
-             int64_t(array.dimensions.size()), const_cast<int64_t *>(array.dimensions.data())});
-    }
-    for (const Array &result : results) {
-        buffers.push_back(
-            {sizeof(Buffer), nullptr, result.type, result.bytes.get(),
-             int64_t(result.dimensions.size()), const_cast<int64_t *>(result.dimensions.data())});
+    for (const std::vector<Array> *arrays : {&operands, &results}) {
+        for (const Array &array : *arrays) {
+            buffers.push_back(
+                {sizeof(Buffer), nullptr, array.type, array.bytes.get(),
+                 int64_t(array.dimensions.size()),
+                 const_cast<int64_t *>(array.dimensions.data())});
+        }
     }
     std::vector<void *> items;
     for (Buffer &buffer : buffers) items.push_back(&buffer);
@@ -121,8 +120,9 @@ inline std::string call(
     std::vector<Scalar> scalars;
     for (const Setting &setting : settings) {
         names.push_back({setting.name.data(), setting.name.size()});
-        const void *value = setting.type == ElementType::boolean
-            ? static_cast<const void *>(&setting.flag) : &setting.number;
+        const void *value = &setting.number;
+        if (setting.type == ElementType::boolean) value = &setting.flag;
+        if (setting.type == ElementType::int32) value = &setting.index;
         scalars.push_back({setting.type, const_cast<void *>(value)});
     }
     std::vector<Bytes *> namePointers;
@@ -137,7 +137,10 @@ inline std::string call(
     frame.functions = &functions;
     frame.stage = executionStage;
     frame.operands = {sizeof(Buffers), nullptr, count, kinds.data(), items.data()};
-    frame.results = {sizeof(Buffers), nullptr, resultCount, kinds.data() + count, items.data() + count};
+    frame.results = {
+        sizeof(Buffers), nullptr, int64_t(results.size()), kinds.data() + count,
+        items.data() + count,
+    };
     frame.attributes = {
         sizeof(Attributes), nullptr, int64_t(settings.size()), scalarKinds.data(),
         namePointers.data(), scalarPointers.data(),

@@ -15,6 +15,7 @@
 #endif
 
 #include "CrossEntropy.h"
+#include "Fused.h"
 #include "Kernel.h"
 #include "Products.h"
 #include "TrainingAttention.h"
@@ -110,15 +111,16 @@ static void checkPadding(const KernelCall &call, Random &random) {
     std::string error = call.run();
     if (!error.empty()) return fail(call, error);
     const bool isMix = call.target == "epas.attention_mix";
-    const Array &table = call.operands[2];
+    const Array &tables = call.operands[2];
     const Array &given = isMix ? call.operands[0] : call.result;
     const int64_t m = given.dimensions[0], n = given.dimensions[1], t = given.dimensions[2];
-    const int64_t s = table.dimensions[0], c = table.dimensions[1], u = t / c;
+    const int64_t planes = tables.dimensions[0], s = tables.dimensions[1];
+    const int64_t c = tables.dimensions[2], u = t / c;
     const int64_t more = c + 1 + random.below(40);
     KernelCall padded = call;
-    padded.operands[2] = Array(ElementType::int32, {s, more});
-    for (int64_t i = 0; i < s; ++i) {
-        memcpy(padded.operands[2].as<int32_t>() + i * more, table.as<int32_t>() + i * c, 4 * c);
+    padded.operands[2] = Array(ElementType::int32, {planes, s, more});
+    for (int64_t i = 0; i < planes * s; ++i) {
+        memcpy(padded.operands[2].as<int32_t>() + i * more, tables.as<int32_t>() + i * c, 4 * c);
     }
     Array wide(ElementType::float32, {m, n, more * u});
     if (isMix) {
@@ -146,33 +148,27 @@ static void checkPadding(const KernelCall &call, Random &random) {
     }
 }
 
-static void checkCacheWrite(Random &random, ElementType type, bool areKeys) {
-    for (const auto &[m, blocks, k, h, u] : {std::array<int64_t, 5>{1, 1, 1, 1, 1},
-            {7, 3, 2, 5, 4}, {40, 3, 3, 16, 32}, {128, 9, 8, 64, 32}}) {
-        std::vector<int64_t> places(blocks * u);
-        for (size_t i = 0; i < places.size(); ++i) places[i] = i;
-        for (size_t i = places.size(); i-- > 1;) std::swap(places[i], places[random.below(i + 1)]);
-        Array pool = random.array(type, {blocks, k, u * h}), x = random.array(type, {m, k, h});
-        Array block(ElementType::int32, {m}), offset(ElementType::int32, {m});
-        Array expected(type, pool.dimensions);
-        memcpy(expected.bytes.get(), pool.bytes.get(), pool.size());
-        for (int64_t row = 0; row < m; ++row) {
-            block.as<int32_t>()[row] = row % 3 == 2 ? -1 : places[row] / u;
-            offset.as<int32_t>()[row] = row % 3 == 2 ? 1000 : places[row] % u;
-            for (int64_t i = 0; i < k * h && row % 3 != 2; ++i) {
-                const int64_t head = (places[row] / u * k + i / h) * u * h;
-                const int64_t token = places[row] % u;
-                expected.set(
-                    head + (areKeys ? i % h * u + token : token * h + i % h), x.at(row * k * h + i));
-            }
+/// Kernels that do several things against the same done row by row, which also says that a row's
+/// result does not depend on the others.
+static void checkFused(Random &random, ElementType type) {
+    for (const auto &[m, d, f] : {std::array<int64_t, 3>{1, 1, 1}, {1, 70, 33}, {3, 64, 130},
+            {16, 200, 67}, {129, 40, 20}, {7, 2100, 9}}) {
+        for (bool hasBiases : {false, true}) {
+            const GatedLinear gated(random, type, m, d, f, hasBiases);
+            const std::string problem = gated.problem();
+            if (!problem.empty()) fail(gated.call(), problem);
         }
-        KernelCall call{"epas.cache_write", {pool, x, block, offset}, {}, pool,
-            {{"keys", ElementType::boolean, 0, areKeys}}, {}, 0, {}};
-        const std::string error = call.run();
-        if (!error.empty()) {
-            fail(call, error);
-        } else if (memcmp(expected.bytes.get(), pool.bytes.get(), pool.size()) != 0) {
-            fail(call, "the pool is not as expected");
+    }
+    for (const InputsSize &size : {InputsSize{1, 1, 1, 1, 2, 1, 2}, {1, 96, 12, 12, 64, 32, 4},
+            {2, 33, 6, 2, 6, 4, 6}, {7, 70, 4, 1, 34, 5, 8}, {40, 64, 3, 3, 16, 32, 6},
+            {130, 50, 8, 2, 64, 32, 14}, {3, 2100, 2, 1, 10, 4, 4}}) {
+        for (int computed = 1; computed < 8; ++computed) {
+            const AttentionInputs inputs(
+                random, type, size, computed & 1, computed & 2, computed & 4, size.m % 2 == 0);
+            const std::string problem = inputs.problem();
+            if (problem.empty()) continue;
+            fail({"epas.attention_inputs", inputs.operands(), {}, inputs.pool, {}, {}, 0, {}, {}},
+                problem + " (" + std::to_string(computed) + ")");
         }
     }
 }
@@ -190,6 +186,87 @@ static Array replacing(const Array &array, int64_t index, int32_t value) {
     return copy;
 }
 
+/// Calls of `epas.attention_inputs` and `epas.gated_linear` in which one thing is wrong.
+static void checkRefusedInputs(Random &random) {
+    const ElementType type = ElementType::float32;
+    const AttentionInputs good(random, type, {2, 3, 2, 1, 4, 4, 2}, true, true, true, true);
+    const auto expect = [&](const std::string &text, const auto &change) {
+        std::vector<Array> operands = good.operands(), results = good.results();
+        std::vector<Setting> settings = good.settings();
+        change(operands, results, settings);
+        const std::string error =
+            call("epas.attention_inputs", operands, results, settings);
+        if (error == "epas.attention_inputs: " + text + ".") return;
+        ++failures;
+        printf("epas.attention_inputs said '%s', not '%s'\n", error.c_str(), text.c_str());
+    };
+    const auto index = [&](int operand, int64_t place, int32_t value, const std::string &text) {
+        expect(text, [&](auto &operands, auto &, auto &) {
+            operands[operand] = replacing(operands[operand], place, value);
+        });
+    };
+    for (int32_t value : {50, INT32_MAX}) {
+        index(4, 1, value, "a row's position has no cosines and sines");
+    }
+    for (int place : {0, 4}) {
+        for (int32_t value : {2, INT32_MAX}) {
+            index(6, place, value, "a row's block is not in the pool");
+        }
+    }
+    for (int32_t value : {-1, 4, INT32_MAX}) {
+        index(7, 0, value, "a row's offset is outside its block");
+    }
+    for (int setting : {2, 3}) {
+        expect("a plane is not among the targets", [&](auto &, auto &, auto &settings) {
+            settings[setting].index = 3;
+        });
+    }
+    expect("there is nothing to compute", [&](auto &, auto &, auto &settings) {
+        settings[1].flag = false;
+        settings[2].index = settings[3].index = -1;
+    });
+    expect("the last result must be the pool itself", [&](auto &, auto &results, auto &) {
+        results[1] = Array(type, results[1].dimensions);
+    });
+    expect("there are more operands than projections take", [&](auto &, auto &, auto &settings) {
+        settings[3].index = -1;
+    });
+    expect("an operand or result is missing", [&](auto &operands, auto &, auto &) {
+        operands.erase(operands.begin() + 12, operands.end());
+    });
+    expect("a bias must be [out] of float32", [&](auto &operands, auto &, auto &) {
+        operands[9] = Array(type, {7});
+    });
+    expect("a weight must be [out, D] of the type of x", [&](auto &operands, auto &, auto &) {
+        operands[10] = Array(ElementType::bfloat16, {4, 3});
+    });
+    expect("the weights of keys and values must be [K·H, D]", [&](auto &operands, auto &, auto &) {
+        operands[10] = Array(type, {8, 3});
+        operands[11] = Array(type, {8});
+    });
+    expect("the query's weight must be [N·H, D]", [&](auto &operands, auto &, auto &) {
+        operands[8] = Array(type, {6, 3});
+        operands[9] = Array(type, {6});
+    });
+    expect("the queries must be [M, N, H] of the type of x", [&](auto &, auto &results, auto &) {
+        results[0] = Array(type, {2, 4, 2});
+    });
+
+    const KernelCall gated = GatedLinear(random, type, 2, 3, 4, false).call();
+    KernelCall wrong = gated;
+    wrong.operands[3] = Array(type, {5, 3});
+    expectRefusal(wrong, "gate and up must be equally wide");
+    wrong = gated;
+    wrong.operands[1] = Array(type, {4});
+    expectRefusal(wrong, "the norm's weight must be [D] of float32");
+    wrong = gated;
+    wrong.operands.pop_back();
+    expectRefusal(wrong, "an operand or result is missing");
+    wrong = gated;
+    wrong.result = Array(type, {2, 3});
+    expectRefusal(wrong, "the result must be [M, F] of the type of x");
+}
+
 static void checkRefusals(Random &random) {
     const ElementType type = ElementType::float32, index = ElementType::int32;
     const auto both = makeAttention(random, type, {4, 2, 1, 4, 2, 3, 8});
@@ -197,7 +274,7 @@ static void checkRefusals(Random &random) {
         const auto expect = [&](int operand, int64_t place, int32_t value, const char *text) {
             KernelCall call = good;
             call.operands[4] = replacing(good.operands[4], 0, 20);
-            for (int64_t i = 0; i < 6; ++i) {
+            for (int64_t i = 6; i < 12; ++i) {
                 call.operands[2] = replacing(call.operands[2], i, 1);
             }
             call.operands[operand] = replacing(call.operands[operand], place, value);
@@ -211,27 +288,15 @@ static void checkRefusals(Random &random) {
         }
         const int64_t column = good.operands[3].as<int32_t>()[0] * 3;
         for (int32_t value : {-1, 7, INT32_MAX, INT32_MIN}) {
-            expect(2, column + 2, value, "the table names a block that is not in the pool");
+            expect(2, 6 + column + 2, value, "the table names a block that is not in the pool");
+        }
+        for (int32_t value : {-1, 2, INT32_MAX}) {
+            KernelCall call = good;
+            call.settings[0].index = value;
+            expectRefusal(call, "the plane is not among the tables");
         }
     }
-    Array pool = random.array(type, {3, 1, 8}), x = random.array(type, {2, 1, 2});
-    Array zeros(index, {2});
-    memset(zeros.bytes.get(), 0, zeros.size());
-    const auto write = [&](const Array &block, const Array &offset, const Array &result) {
-        return KernelCall{"epas.cache_write", {pool, x, block, offset}, {}, result,
-            {{"keys", ElementType::boolean, 0, true}}, {}, 0, {}};
-    };
-    for (int32_t value : {3, INT32_MAX}) {
-        expectRefusal(
-            write(replacing(zeros, 1, value), zeros, pool), "a row's block is not in the pool");
-    }
-    for (int32_t value : {-1, 4, INT32_MAX}) {
-        expectRefusal(
-            write(zeros, replacing(zeros, 1, value), pool), "a row's offset is outside its block");
-    }
-    expectRefusal(
-        write(zeros, zeros, Array(type, pool.dimensions)), "the result must be the pool itself");
-
+    checkRefusedInputs(random);
     KernelCall norm = makeRMSNorm(random, type, 2, 3);
     norm.settings[0].type = index;
     expectRefusal(norm, "the setting epsilon is missing or of another type");
@@ -427,9 +492,12 @@ int main() {
             checkPadding(scores, random);
             checkPadding(mix, random);
         }
-        for (bool areKeys : {false, true}) checkCacheWrite(random, type, areKeys);
         checkTrainingAttention(random, type);
         checkCrossEntropies(random, type);
+        for (int threads : {1, 2, 4}) {
+            epas_cpu_set_threads(threads);
+            checkFused(random, type);
+        }
 
         checkInvariance(makeRMSNorm(random, type, 128, 200), random);
         checkInvariance(makeSwiGLU(random, type, 128, 67), random);

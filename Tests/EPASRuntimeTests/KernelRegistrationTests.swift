@@ -34,8 +34,8 @@ struct KernelRegistrationTests {
 
     @Test func `the CPU's clients have them`() throws {
         let names = [
-            "epas.attention_mix", "epas.attention_probabilities", "epas.cache_write",
-            "epas.linear", "epas.rms_norm", "epas.rotary", "epas.swiglu",
+            "epas.attention_inputs", "epas.attention_mix", "epas.attention_probabilities",
+            "epas.gated_linear", "epas.linear", "epas.rms_norm",
         ]
         #expect(client.kernels.sorted() == names)
         // A second client of the same plugin has them, too.

@@ -1,5 +1,5 @@
-// Dimensions: M rows, N query heads, K key heads, G = N/K, H head, S sequences, C blocks per
-// sequence, U tokens per block, T = C·U. E is float32 or bfloat16.
+// Dimensions: M rows, N query heads, K key heads, G = N/K, H head, P planes, S sequences, C blocks
+// per sequence, U tokens per block, T = C·U. E is float32 or bfloat16.
 
 package import EPASArray
 package import EPASGraph
@@ -8,19 +8,24 @@ package import EPASGraph
 /// softmax(q kᵀ / √H), computed in float32.
 ///
 /// Operands: the query [M, N, H] and the pool of keys [blocks, K, U·H], both of type E, then, of
-/// int32, the table [S, C] of each sequence's blocks, and each row's sequence and position [M].
-/// Table entries beyond a row's position are not looked at.
+/// int32, the tables [P, S, C] of each sequence's blocks, and each row's sequence and position [M].
+/// Only the plane's table counts; entries beyond a row's position are not looked at.
 ///
 /// Result: [M, N, T], float32. What is beyond a row's position, and rows of negative position, are
 /// zero in the plain form; the function does not write to them.
 package struct AttentionProbabilitiesKernel: Kernel {
     package let keyValueHeads: Int
 
-    package init(keyValueHeads: Int) {
+    /// Which of the tables is the keys'.
+    package let plane: Int
+
+    package init(keyValueHeads: Int, plane: Int) {
         self.keyValueHeads = keyValueHeads
+        self.plane = plane
     }
 
     package var target: String { "epas.attention_probabilities" }
+    package var settings: [String: KernelSetting] { ["plane": .int32(Int32(plane))] }
 
     package func resultShapes(_ operands: [Shape]) throws(ShapeError) -> [Shape] {
         guard operands.count == 5, operands[0].isRows(rank: 3), operands[1].isRows(rank: 3),
@@ -28,25 +33,26 @@ package struct AttentionProbabilitiesKernel: Kernel {
             operands[1].dimensions[1] == keyValueHeads,
             operands[0].dimensions[1].isMultiple(of: keyValueHeads),
             operands[1].dimensions[2].isMultiple(of: operands[0].dimensions[2]),
-            operands[2].isTable, operands[3] == Shape(.int32, [operands[0].dimensions[0]]),
+            operands[2].hasTable(plane), operands[3] == Shape(.int32, [operands[0].dimensions[0]]),
             operands[4] == operands[3]
         else {
             throw ShapeError(
                 operation: target, operands: operands,
                 requirement: "queries [M, N, H] and a pool [blocks, K, U·H], both of "
                     + "\(Shape.rowTypes), N a multiple of K = \(keyValueHeads), and, of int32, a "
-                    + "table [S, C], the rows' sequence and position [M]")
+                    + "tables [P, S, C] with plane \(plane), the rows' sequence and position [M]")
         }
         let tokens = operands[1].dimensions[2] / operands[0].dimensions[2]
-        let length = operands[2].dimensions[1] * tokens
+        let length = operands[2].dimensions[2] * tokens
         return [Shape(.float32, [operands[0].dimensions[0], operands[0].dimensions[1], length])]
     }
 
     package func decomposition(_ operands: [Tensor]) -> [Tensor] {
-        let (query, pool, table) = (operands[0], operands[1], operands[2])
+        let (query, pool, tables) = (operands[0], operands[1], operands[2])
         let (sequence, position) = (operands[3], operands[4])
         let (rows, heads, head) = (query.dimensions[0], query.dimensions[1], query.dimensions[2])
-        let keys = CachePlane.Kind.key.gathered(pool, head: head, table: table, sequence: sequence)
+        let keys = CachePlane.Kind.key.gathered(
+            pool, head: head, tables: tables, plane: plane, sequence: sequence)
         let length = keys.dimensions[1]
         // [M, K, G, H] · [M, T, K, H] → [M, K, G, T].
         let scores =
@@ -72,6 +78,9 @@ func visiblePositions(_ position: Tensor, count: Int) -> Tensor {
 }
 
 extension Shape {
-    /// Whether this is a table of the blocks of at least one sequence.
-    var isTable: Bool { elementType == .int32 && rank == 2 && elementCount > 0 }
+    /// Whether these are tables of the blocks of at least one sequence, that plane's among them.
+    func hasTable(_ plane: Int) -> Bool {
+        elementType == .int32 && rank == 3 && elementCount > 0
+            && (0..<dimensions[0]).contains(plane)
+    }
 }

@@ -32,19 +32,16 @@ import Testing
         }
     }
 
-    /// A chain of all kernels but the cache's, on M rows of 24 numbers.
+    /// A chain of the kernels that take each row for itself, on M rows of 24 numbers.
     private func chain(_ rows: Int, type: ElementType, weights: [HostArray]) throws -> Executable {
         let graph = Graph(kernels: kernels)
         let x = graph.parameter("x", Shape(type, [rows, 24]))
-        let angles = ["cosine", "sine"].map {
-            graph.parameter($0, Shape(.float32, [rows, 3]))
-        }
         let given = weights.map { graph.constant($0) }
         let y = graph.apply(RMSNormKernel(epsilon: 1e-6), [x, given[0]])[0]
-        let z = graph.apply(LinearKernel(resultType: type), [y, given[1]])[0]
-        let r = graph.apply(RotaryKernel(), [z.reshaped([rows, 4, 6])] + angles)[0]
-            .reshaped([rows, 24])
-        let s = graph.apply(SwiGLUKernel(), [r, y])[0]
+        let z = graph.apply(LinearKernel(resultType: type), [y, given[1], x])[0]
+        let s = graph.apply(
+            GatedLinearKernel(epsilon: 1e-6, hasBiases: false),
+            [z, given[0], given[1], given[1]])[0]
         let result = graph.apply(
             LinearKernel(resultType: .float32), [s, given[1], given[0]])
         return try TestClient.shared.compile(graph.program(named: "chain", returning: result))
@@ -56,19 +53,13 @@ import Testing
         let weights = [
             random.array([24], as: .float32), random.array([24, 24], as: type),
         ]
-        let (x, cosine, sine) = (
-            random.array([19, 24]), random.array([19, 3]), random.array([19, 3])
-        )
+        let x = random.array([19, 24])
         func run(_ rows: [Int]) throws -> [[UInt32]] {
-            func taken(_ array: HostArray, as type: ElementType) -> HostArray {
-                let width = array.shape.dimensions[1]
-                let all = array.doubles()
-                let values = rows.flatMap { all[$0 * width..<($0 + 1) * width] }
-                return HostArray(values, [rows.count, width]).converted(to: type)
-            }
-            let result = try chain(rows.count, type: type, weights: weights).run([
-                taken(x, as: type), taken(cosine, as: .float32), taken(sine, as: .float32),
-            ])[0].elements(as: Float.self).map(\.bitPattern)
+            let all = x.doubles()
+            let taken = HostArray(
+                rows.flatMap { all[$0 * 24..<($0 + 1) * 24] }, [rows.count, 24])
+            let result = try chain(rows.count, type: type, weights: weights)
+                .run([taken.converted(to: type)])[0].elements(as: Float.self).map(\.bitPattern)
             return rows.indices.map { Array(result[$0 * 24..<($0 + 1) * 24]) }
         }
         let all = try run(Array(0..<19))
@@ -95,7 +86,7 @@ import Testing
             let padding = [Int32](repeating: -1, count: columns - blocks.count)
             let inputs = [
                 HostArray(part, [rows.count, heads, head]), pool,
-                HostArray(blocks + padding, [1, columns]),
+                HostArray(blocks + padding, [1, 1, columns]),
                 HostArray([Int32](repeating: 0, count: rows.count), [rows.count]),
                 HostArray(rows.map { Int32($0) }, [rows.count]),
             ]
@@ -103,9 +94,9 @@ import Testing
                 graph.parameter("x\($0.offset)", $0.element.shape)
             }
             let probabilities = graph.apply(
-                AttentionProbabilitiesKernel(keyValueHeads: keyValueHeads), operands)
+                AttentionProbabilitiesKernel(keyValueHeads: keyValueHeads, plane: 0), operands)
             let mixed = graph.apply(
-                AttentionMixKernel(), probabilities + operands.dropFirst())
+                AttentionMixKernel(plane: 0), probabilities + operands.dropFirst())
             return try evaluate(mixed, inputs)[0].elements(as: BFloat16.self)
         }
         let whole = try attend(0..<count, columns: 3)
@@ -120,25 +111,29 @@ import Testing
 
     @Test func `the cache is written in place`() throws {
         var cases = KernelCases(seed: 8, type: .bfloat16)
-        let test = cases.cacheWrite(5, kind: .key, blocks: 64, heads: 2, 8, tokens: 32)
+        let test = cases.attentionInputs(
+            .init(m: 5, d: 12, n: 2, k: 2, h: 8, blocks: 64, u: 32), query: false)
         let graph = Graph(kernels: kernels)
-        let operands = test.inputs.enumerated().map {
-            graph.parameter("x\($0.offset)", $0.element.shape)
-        }
-        // Two writes after each other, as for the tokens of two steps.
+        // The pool, which is the sixth operand, is the program's first argument.
+        let pooled = graph.parameter("pool", test.inputs[5].shape)
+        let others = test.inputs.enumerated().filter { $0.offset != 5 }
+        var operands = others.map { graph.parameter("x\($0.offset)", $0.element.shape) }
+        operands.insert(pooled, at: 5)
+        // Two writes after each other, as in two layers.
         let once = graph.apply(test.kernel, operands)
-        let twice = graph.apply(test.kernel, once + operands.dropFirst())
+        let twice = graph.apply(test.kernel, operands.prefix(5) + once + operands.dropFirst(6))
         let client = try TestClient.shared
         let program = try client.compile(
             graph.program(named: "write", returning: twice, donating: [0: 0]))
-        #expect(try program.memoryStatistics().temporary < test.inputs[0].shape.byteCount)
+        #expect(try program.memoryStatistics().temporary < test.inputs[5].shape.byteCount)
         var pool = UniqueArray<DeviceBuffer>()
-        pool.append(try client.makeBuffer(test.inputs[0]))
+        pool.append(try client.makeBuffer(test.inputs[5]))
         let address = try pool[0].deviceAddress()
-        pool = try program.execute(donating: pool, inputs: Array(test.inputs.dropFirst()))
+        pool = try program.execute(
+            donating: pool, inputs: others.map(\.element))
         #expect(try pool[0].deviceAddress() == address)
         expectClose(
-            try pool[0].hostArray(), test.expected.converted(to: .bfloat16))
+            try pool[0].hostArray(), test.expected[0].converted(to: .bfloat16))
     }
 
     /// What a call with one replaced index says.
@@ -159,8 +154,8 @@ import Testing
         (operand: 3, index: 0, value: Int32(1), "a row's sequence is not in the table"),
         (operand: 3, index: 0, value: -1, "a row's sequence is not in the table"),
         (operand: 4, index: 0, value: 6, "a row's position is beyond the table"),
-        (operand: 2, index: 0, value: 4, "the table names a block that is not in the pool"),
-        (operand: 2, index: 0, value: -1, "the table names a block that is not in the pool"),
+        (operand: 2, index: 3, value: 4, "the table names a block that is not in the pool"),
+        (operand: 2, index: 3, value: -1, "the table names a block that is not in the pool"),
     ])
     func `attention refuses indices that lead nowhere`(
         operand: Int, index: Int, value: Int32, text: String
@@ -175,16 +170,18 @@ import Testing
     }
 
     @Test(arguments: [
-        (operand: 2, value: Int32(3), "a row's block is not in the pool"),
-        (operand: 3, value: 4, "a row's offset is outside its block"),
-        (operand: 3, value: -1, "a row's offset is outside its block"),
+        (operand: 4, index: 1, value: Int32(9), "a row's position has no cosines and sines"),
+        (operand: 6, index: 1, value: 4, "a row's block is not in the pool"),
+        (operand: 6, index: 5, value: 4, "a row's block is not in the pool"),
+        (operand: 7, index: 1, value: 4, "a row's offset is outside its block"),
+        (operand: 7, index: 1, value: -1, "a row's offset is outside its block"),
     ])
     func `the cache refuses places that do not exist`(
-        operand: Int, value: Int32, text: String
+        operand: Int, index: Int, value: Int32, text: String
     ) throws {
         var cases = KernelCases(seed: 10, type: .float32)
-        let test = cases.cacheWrite(2, kind: .value, blocks: 3, heads: 1, 2, tokens: 4)
-        let message = try refusal(test, operand: operand, index: 1, value: value)
-        #expect(message.contains("epas.cache_write: \(text)."))
+        let test = cases.attentionInputs(.init(m: 2, d: 3, n: 1, k: 1, h: 2, blocks: 4, u: 4))[0]
+        let message = try refusal(test, operand: operand, index: index, value: value)
+        #expect(message.contains("epas.attention_inputs: \(text)."))
     }
 }

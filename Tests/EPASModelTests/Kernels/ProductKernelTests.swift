@@ -57,7 +57,7 @@ import Testing
             for result in Set([type, .float32]) {
                 let kernel = ProductKernel(
                     transposesLeft: order.0, transposesRight: order.1, resultType: result)
-                let actual = try KernelCase.run(kernel, inputs, kernels: kernels)
+                let actual = try KernelCase.run(kernel, inputs, kernels: kernels)[0]
                 #expect(actual.shape.elementType == result)
                 expectClose(
                     actual, expected(size, order, inputs).converted(to: result),
