@@ -180,7 +180,7 @@ extension Interpreter {
         case .text(let text):
             let string = text.stripped().string
             if let digits = PythonNumber.integer(string, base: base) {
-                guard let whole = digits.value else {
+                guard let whole = digits else {
                     throw limit("a whole number leaves 64 bits")
                 }
                 return .integer(whole)
@@ -274,7 +274,7 @@ enum PythonNumber {
     }
 
     /// The number; an inner nil for one outside 64 bits.
-    static func integer(_ text: String, base: Int) -> (value: Int?, Void)? {
+    static func integer(_ text: String, base: Int) -> Int?? {
         guard base == 0 || (2...36).contains(base) else { return nil }
         var digits = text[...]
         var isNegative = false
@@ -306,7 +306,7 @@ enum PythonNumber {
                             } == true)
             })
         else { return nil }
-        return (Int((isNegative ? "-" : "") + plain, radix: base), ())
+        return .some(Int((isNegative ? "-" : "") + plain, radix: base))
     }
 
     /// Underscores may stand between digits.
