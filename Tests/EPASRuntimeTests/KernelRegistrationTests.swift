@@ -34,8 +34,10 @@ struct KernelRegistrationTests {
 
     @Test func `the CPU's clients have them`() throws {
         let names = [
-            "epas.attention_mix", "epas.attention_probabilities", "epas.cache_write",
-            "epas.linear", "epas.rms_norm", "epas.rotary", "epas.swiglu",
+            "epas.attention", "epas.attention_gradient", "epas.attention_mix",
+            "epas.attention_probabilities", "epas.cache_write", "epas.linear", "epas.rms_norm",
+            "epas.rotary", "epas.shared_attention", "epas.shared_attention_gradient",
+            "epas.swiglu",
         ]
         #expect(client.kernels.sorted() == names)
         // A second client of the same plugin has them, too.
