@@ -34,8 +34,19 @@ struct KernelRegistrationTests {
 
     @Test func `the CPU's clients have them`() throws {
         let names = [
-            "epas.attention_inputs", "epas.attention_mix", "epas.attention_probabilities",
-            "epas.gated_linear", "epas.linear", "epas.rms_norm",
+            "epas.attention",
+            "epas.attention_gradient",
+            "epas.attention_inputs",
+            "epas.attention_mix",
+            "epas.attention_probabilities",
+            "epas.cross_entropy",
+            "epas.gated_linear",
+            "epas.linear",
+            "epas.product",
+            "epas.rms_norm",
+            "epas.rotary",
+            "epas.shared_attention",
+            "epas.shared_attention_gradient",
         ]
         #expect(client.kernels.sorted() == names)
         // A second client of the same plugin has them, too.
