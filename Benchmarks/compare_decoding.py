@@ -13,8 +13,9 @@ as its last line, a JSON object with decode_tokens_per_second and prompt_tokens_
 
 The table has medians over the rounds, the medians of the rounds' ratios to `epas` without sharing,
 and the share of the memory bandwidth: the bytes of weights and cache that a token needs, times
-tokens a second, over the bandwidth of reading that all threads together have on this machine just
-before. A batch reads the weights once for all of its sequences. Needs NumPy.
+tokens a second, over the bandwidth with which all threads together read as many bytes of memory
+just before: what fits into the last cache in part is read faster than what does not. A batch reads
+the weights once for all of its sequences. Needs NumPy.
 """
 
 import argparse
@@ -35,13 +36,13 @@ from compare_training import EPAS, commit, processor
 SHAPES = {"125m": (12, 768, 768, 3072, 32000), "1.1b": (22, 2048, 256, 5632, 32000)}
 
 
-def bandwidth() -> float:
-    """Bytes per second that all threads read from memory."""
+def bandwidth(size: float) -> float:
+    """Bytes per second at which all threads read arrays of so many bytes again and again."""
     threads = len(os.sched_getaffinity(0))
-    parts = [numpy.ones(1 << 26, dtype=numpy.int64) for _ in range(threads)]
+    parts = [numpy.ones(int(size) // 8 // threads, dtype=numpy.int64) for _ in range(threads)]
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         times = []
-        for _ in range(5):
+        for _ in range(15):
             start = time.perf_counter()
             list(pool.map(lambda part: part.max(), parts))
             times.append(time.perf_counter() - start)
@@ -106,7 +107,6 @@ def main() -> None:
             speeds: dict[str, list[tuple[float, float]]] = {}
             shares: dict[str, list[float]] = {}
             for _ in range(options.rounds):
-                limit = bandwidth()
                 command = [
                     str(EPAS), "benchmark", "decode", "--model", options.model, "--json",
                     "--batch", str(batch), "--sequence", str(context), "--dtype", options.dtype,
@@ -119,6 +119,7 @@ def main() -> None:
                     speeds.setdefault(name, []).append(speed)
                     needed = bytes_per_run(result, options.dtype)
                     if needed:
+                        limit = bandwidth(needed)
                         runs = result["tokens_per_second"] / batch
                         shares.setdefault(name, []).append(needed * runs / limit)
                 if batch != 1:
@@ -130,7 +131,7 @@ def main() -> None:
                     speeds.setdefault(name, []).append(
                         (result["decode_tokens_per_second"], result["prompt_tokens_per_second"])
                     )
-            print(f"\nbatch {batch}, context {context}; bandwidth {limit / 1e9:.1f} GB/s")
+            print(f"\nbatch {batch}, context {context}")
             print(f"{'':16}{'tokens/s':>10}{'x epas':>8}{'prompt/s':>10}{'bandwidth':>11}")
             base = speeds["epas none"]
             for name, values in speeds.items():
