@@ -12,8 +12,9 @@ package struct GenerationSpeed: Hashable, Sendable {
     package struct Workload: Hashable, Sendable {
         /// Sequences at once.
         package var batch: Int
-        /// Tokens of each prompt, and new tokens of each sequence, 2 or more.
+        /// Tokens of each prompt.
         package var promptTokens: Int
+        /// New tokens of each sequence while all of them make some, 2 or more.
         package var newTokens: Int
 
         package init(batch: Int, promptTokens: Int, newTokens: Int) {
@@ -22,8 +23,19 @@ package struct GenerationSpeed: Hashable, Sendable {
             self.newTokens = newTokens
         }
 
+        /// The most tokens of a sequence, prompt and new ones together.
+        package func longestSequence(promptChunk: Int) -> Int {
+            promptTokens + newTokens(of: 0, promptChunk: promptChunk)
+        }
+
+        /// The prompts are read one after another, and sequences whose prompt is read make a token
+        /// a chunk: earlier ones make so many more that all are there when the last one begins.
+        private func newTokens(of row: Int, promptChunk: Int) -> Int {
+            newTokens + (batch - 1 - row) * (promptTokens / promptChunk + 1)
+        }
+
         fileprivate func requests(
-            _ plan: SharingPlan, vocabulary: Int
+            _ plan: SharingPlan, vocabulary: Int, promptChunk: Int
         ) throws -> [GenerationRequest] {
             let stream = RandomStream(seed: 1, name: "benchmark")
             let sampler = try Sampler()
@@ -32,7 +44,8 @@ package struct GenerationSpeed: Hashable, Sendable {
                     prompt: (0..<promptTokens).map {
                         Int32(
                             stream.bits(at: UInt64(row * promptTokens + $0)) % UInt64(vocabulary))
-                    }, plan: plan, sampler: sampler, maximumTokens: newTokens)
+                    }, plan: plan, sampler: sampler,
+                    maximumTokens: newTokens(of: row, promptChunk: promptChunk))
             }
         }
     }
@@ -49,7 +62,8 @@ package struct GenerationSpeed: Hashable, Sendable {
         seconds: Double = 0
     ) async throws -> [GenerationSpeed] {
         let requests = try plans.map {
-            try workload.requests($0, vocabulary: engine.model.vocabulary)
+            try workload.requests(
+                $0, vocabulary: engine.model.vocabulary, promptChunk: engine.options.promptChunk)
         }
         var speeds = [[GenerationSpeed]](repeating: [], count: plans.count)
         let start = ContinuousClock.now
@@ -80,11 +94,13 @@ package struct GenerationSpeed: Hashable, Sendable {
     private init(_ requests: [GenerationRequest], _ engine: Engine) async throws {
         let clock = ContinuousClock()
         let start = clock.now
+        // In order, as their numbers of new tokens expect.
+        let streams = try requests.map { try engine.submit($0) }
         let times = try await withThrowingTaskGroup(of: [ContinuousClock.Instant].self) { group in
-            for request in requests {
+            for stream in streams {
                 group.addTask {
                     var times: [ContinuousClock.Instant] = []
-                    for try await event in try engine.submit(request) {
+                    for try await event in stream {
                         if case .token = event { times.append(clock.now) }
                     }
                     return times

@@ -58,10 +58,13 @@ struct BenchmarkDecodeCommand: ParsableCommand {
         let (batch, sequence, tokens) = (batch, sequence, tokens)
         var options = EngineOptions()
         options.slots = batch
-        options.maximumSequence = sequence + tokens
+        let workload = GenerationSpeed.Workload(
+            batch: batch, promptTokens: sequence, newTokens: tokens)
+        let longest = workload.longestSequence(promptChunk: options.promptChunk)
+        options.maximumSequence = longest
         // Every repetition reads its prompts anew.
         options.reusesPrefixes = false
-        let planes = 2 * shape.layers * ((sequence + tokens + 31) / 32)
+        let planes = 2 * shape.layers * ((longest + 31) / 32)
         options.cacheBytes =
             batch * planes * shape.keyValueHeads * shape.headDimension * 32
             * dtype.elementType.byteCount
@@ -69,8 +72,6 @@ struct BenchmarkDecodeCommand: ParsableCommand {
             shape, parameters: parameters, client: client, computeType: dtype.elementType,
             options: options, cache: cache)
         for plan in plans { try engine.compile(plan) }
-        let workload = GenerationSpeed.Workload(
-            batch: batch, promptTokens: sequence, newTokens: tokens)
         let rounds = steps
         let speeds = try blocking {
             try await GenerationSpeed.measure(engine, plans: plans, workload, rounds: rounds)
