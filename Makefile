@@ -26,6 +26,7 @@ parity: build ## Compare with a PyTorch reference on random models (installs PyT
 	@Scripts/parity.sh $(ARGS)
 	@Scripts/parity.sh parity_tokenizers.py
 	@Scripts/parity.sh parity_huggingface.py
+	@Scripts/parity.sh parity_templates.py
 	@Scripts/parity.sh parity_evaluation.py
 	@Scripts/parity.sh parity_server.py
 
