@@ -92,32 +92,20 @@ package struct GenerationSpeed: Hashable, Sendable {
 
     /// Runs requests at once.
     private init(_ requests: [GenerationRequest], _ engine: Engine) async throws {
-        let clock = ContinuousClock()
-        let start = clock.now
         // In order, as their numbers of new tokens expect.
         let streams = try requests.map { try engine.submit($0) }
-        let times = try await withThrowingTaskGroup(of: [ContinuousClock.Instant].self) { group in
-            for stream in streams {
-                group.addTask {
-                    var times: [ContinuousClock.Instant] = []
-                    for try await event in stream {
-                        if case .token = event { times.append(clock.now) }
-                    }
-                    return times
-                }
+        var last: GenerationSummary?
+        for stream in streams {
+            for try await event in stream {
+                if case .finished(let summary) = event { last = summary }
             }
-            return try await group.reduce(into: []) { $0.append($1) }
         }
-        // While the last prompts are read, the first sequences already generate: what counts is
-        // the time in which all do.
-        let all = times.compactMap(\.first).max() ?? start
-        let end = times.compactMap(\.last).min() ?? start
-        let counted = times.reduce(0) { sum, times in
-            sum + times.count { $0 > all && $0 <= end }
-        }
+        guard let last else { throw EngineError.failed("The engine ended without a word. Retry.") }
+        // By the engine's clock, since this task may be woken late. From the last sequence's first
+        // token to its last, every sequence makes one token a round.
         let prompts = requests.reduce(0) { $0 + $1.prompt.count }
         self.init(
-            tokensPerSecond: Double(counted) / ((end - all) / .seconds(1)),
-            promptTokensPerSecond: Double(prompts) / ((all - start) / .seconds(1)))
+            tokensPerSecond: Double(requests.count * (last.newTokens - 1)) / last.decodeSeconds,
+            promptTokensPerSecond: Double(prompts) / (last.queuedSeconds + last.promptSeconds))
     }
 }
