@@ -36,6 +36,7 @@ namespace EPAS_ISA {
 #include "Numbers.h"
 #include "RowRoutines.h"
 #include "LinearRoutine.h"
+#include "Words.h"
 #include "ProductRoutine.h"
 #include "CrossEntropyRoutine.h"
 #include "ScoreRoutines.h"
