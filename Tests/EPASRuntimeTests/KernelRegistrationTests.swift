@@ -56,6 +56,23 @@ struct KernelRegistrationTests {
         try Self.check(client.compile(Self.norm()))
     }
 
+    @Test func `some or none of them can be chosen`() throws {
+        func kernels(_ choice: String) throws -> [String] {
+            let choice = KernelChoice.resolved(environment: ["EPAS_CPU_KERNELS": choice])
+            return try Client(Plugin.load(.cpu), options: .init(threads: 1, kernels: choice))
+                .kernels.sorted()
+        }
+        #expect(KernelChoice.resolved(environment: [:]) == .all)
+        #expect(try kernels("all") == client.kernels.sorted())
+        #expect(try kernels("none") == [])
+        #expect(try kernels("epas.rotary,epas.product") == ["epas.product", "epas.rotary"])
+        let error = #expect(throws: RuntimeError.self) { try kernels("epas.product,epas.x") }
+        #expect(
+            try #require(error).description.hasPrefix(
+                "EPAS_CPU_KERNELS names \"epas.x\", which is no kernel; use all, none, or some of "
+                    + "epas.attention,epas.attention_gradient,"))
+    }
+
     @Test func `what a function refuses is thrown`() throws {
         let program = try client.compile(Self.norm(settings: "epsilon = 0.0 : f64"))
         let error = #expect(throws: PJRTError.self) { try Self.check(program) }
