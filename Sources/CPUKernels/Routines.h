@@ -25,8 +25,8 @@ template <class Element> struct LinearCall {
 };
 
 /// A matrix of a product: rows or columns of the result, and numbers that are summed over.
-template <class Element> struct ProductOperand {
-    const Element *numbers;
+template <class Number> struct ProductOperand {
+    const Number *numbers;
     int64_t stride;    // between rows of the memory
     bool sumIsMajor;   // whether a row of the memory holds all lanes of one number of the sum
 };
@@ -34,6 +34,8 @@ template <class Element> struct ProductOperand {
 /// y = a b, summed over one index of each.
 template <class Element> struct ProductCall {
     ProductOperand<Element> a, b;
+    /// Stands for b where it has numbers: rounded to the type of a when it is packed.
+    ProductOperand<float> wide;
     void *y;                  // [rows, columns]
     int64_t resultStride;     // between its rows
     bool isFloat;             // whether the result's type is float32
