@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "Call.h"
+#include "Optimizer.h"
 #include "TrainingAttention.h"
 
 namespace epas {
@@ -126,6 +127,7 @@ struct Routines {
     const char *name;
     TypedRoutines<float> float32;
     TypedRoutines<BFloat16> bfloat16;
+    OptimizerRoutines optimizer;
 };
 
 /// The best instruction set's.
