@@ -25,7 +25,7 @@ package struct AdamW: Hashable, Sendable {
         self.momentType = momentType
     }
 
-    /// A float32 parameter with its two moments of ``momentType``, all of one size.
+    /// A float32 parameter with its two moments, float32 or bfloat16, all of one size.
     struct Slot {
         let parameter: Tensor
         let first: Tensor
@@ -55,7 +55,8 @@ package struct AdamW: Hashable, Sendable {
         if decays, weightDecay != 0 { direction = direction + slot.parameter * weightDecay }
         return Slot(
             parameter: slot.parameter - spread(rates.learningRate) * direction,
-            first: first.converted(to: momentType), second: second.converted(to: momentType))
+            first: first.converted(to: slot.first.elementType),
+            second: second.converted(to: slot.second.elementType))
     }
 
     /// The bias corrections of a step counted from 1.

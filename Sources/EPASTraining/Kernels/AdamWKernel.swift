@@ -10,10 +10,10 @@ package import EPASGraph
 /// parameters and moments in the same order, in the operands' memory, which is not written to where
 /// there is nothing to update.
 ///
-/// Where the processor has fused multiply-adds, the function rounds less often than the plain form
-/// may. Both give a moment within 3 · 2⁻²⁴ of the sizes of its two terms; a parameter is off by
-/// 2⁻²⁴ of itself and by 16 · 2⁻²⁴ of what it moves, were first moments the sums of their terms'
-/// sizes.
+/// The function computes in the plain form's order; either may use fused multiply-adds, which round
+/// less often. With u = 2⁻²⁴, both are within 3u of the sizes of its two terms at a first moment,
+/// within 5u at a second one, and at a parameter within u of its new value and 12u of what it would
+/// move by if all terms had one sign. A bfloat16 moment is then rounded once more.
 package struct AdamWKernel: Kernel {
     package let optimizer: AdamW
     /// For each tensor, whether the weight decay applies to it.
