@@ -83,19 +83,24 @@ struct OptimizerKernelTests {
                     zip(actual[$0].doubles(), expected[$0].doubles())
                 }
                 let old = [parameters, first, second, gradients].map { $0[index].doubles() }
+                var far: [Int] = []
                 for (i, ((p, m), v)) in zip(zip(results[0], results[1]), results[2]).enumerated() {
                     let g = old[3][i] * Double(scale)
                     let terms = 0.9 * abs(old[1][i]) + (1 - 0.9) * abs(g)
-                    #expect(abs(m.0 - m.1) <= 6 * u * terms + rounding * abs(m.1), "\(part)[\(i)]")
-                    #expect(abs(v.0 - v.1) <= (10 * u + rounding) * v.1, "\(part)[\(i)]")
                     let second = 0.95 * old[2][i] + (1 - 0.95) * g * g
                     let root = (second * Double(Self.corrections[1])).squareRoot()
                     var moved = terms * Double(Self.corrections[0]) / (root + optimizer.epsilon)
                     if part.decays { moved += optimizer.weightDecay * abs(old[0][i]) }
-                    let bound = 2 * u * abs(p.1) + 24 * u * rate * moved
-                    #expect(abs(p.0 - p.1) <= bound, "\(part)[\(i)]")
-                    #expect(p.0 != old[0][i] || g == 0)
+                    let isClose =
+                        abs(m.0 - m.1) <= 6 * u * terms + rounding * abs(m.1)
+                        && abs(v.0 - v.1) <= (10 * u + rounding) * v.1
+                        && abs(p.0 - p.1) <= 2 * u * abs(p.1) + 24 * u * rate * moved
+                    if !isClose { far.append(i) }
                 }
+                #expect(far.isEmpty, "\(part)")
+                // A parameter may move by less than it can show, but not all of them.
+                #expect(
+                    actual[index].doubles() != old[0] || old[3].allSatisfy { $0 == 0 }, "\(part)")
             }
         }
     }
