@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "Call.h"
+#include "Optimizer.h"
 #include "TrainingAttention.h"
 
 namespace epas {
@@ -130,6 +131,7 @@ struct Routines {
     const char *name;
     TypedRoutines<float> float32;
     TypedRoutines<BFloat16> bfloat16;
+    OptimizerRoutines optimizer;
 };
 
 /// The best instruction set's.

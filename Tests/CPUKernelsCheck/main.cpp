@@ -17,6 +17,7 @@
 #include "CrossEntropy.h"
 #include "Fused.h"
 #include "Kernel.h"
+#include "Optimizer.h"
 #include "Products.h"
 #include "TrainingAttention.h"
 
@@ -492,8 +493,17 @@ static void checkTrainingAttention(Random &random, ElementType type) {
     }
 }
 
+static void checkOptimizers(Random &random) {
+    for (const std::string &problem : {checkOptimizer(random), checkOptimizerRefusals(random)}) {
+        if (problem.empty()) continue;
+        ++failures;
+        printf("%s\n", problem.c_str());
+    }
+}
+
 int main() {
     Random random{7};
+    checkOptimizers(random);
     checkRefusals(random);
     checkProductRefusals(random);
     checkConcurrency(random);

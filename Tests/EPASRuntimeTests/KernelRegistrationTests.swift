@@ -34,6 +34,7 @@ struct KernelRegistrationTests {
 
     @Test func `the CPU's clients have them`() throws {
         let names = [
+            "epas.adamw",
             "epas.attention",
             "epas.attention_gradient",
             "epas.attention_inputs",
@@ -47,6 +48,7 @@ struct KernelRegistrationTests {
             "epas.rotary",
             "epas.shared_attention",
             "epas.shared_attention_gradient",
+            "epas.sum_of_squares",
         ]
         #expect(client.kernels.sorted() == names)
         // A second client of the same plugin has them, too.
