@@ -45,6 +45,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
     }
 
     func run() throws {
+        TrainingMemory.useHugePages()
         let shape = try preset(model)
         let plans = try sharing.plans(layers: shape.layers)
         let (client, cache) = try runtime.open()
