@@ -10,6 +10,7 @@
 
 #include "Call.h"
 #include "TrainingAttention.h"
+#include "TrainingRows.h"
 
 namespace epas {
 
@@ -120,6 +121,7 @@ template <class Element> struct TypedRoutines {
     /// Adds up what `mixRange` left.
     void (*join)(const AttentionCall<Element> &, const RowGroup &, int64_t keyValueHead);
     TrainingAttentionRoutines<Element> trainingAttention;
+    TrainingRowRoutines<Element> trainingRows;
 };
 
 struct Routines {

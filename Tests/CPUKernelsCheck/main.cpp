@@ -19,6 +19,7 @@
 #include "Kernel.h"
 #include "Products.h"
 #include "TrainingAttention.h"
+#include "TrainingRows.h"
 
 using namespace epas;
 
@@ -424,6 +425,14 @@ static void checkCrossEntropies(Random &random, ElementType type) {
     expect(checkCrossEntropyRefusals(random));
 }
 
+static void expectNoProblems(const std::vector<std::string> &problems) {
+    for (const std::string &problem : problems) {
+        if (problem.empty()) continue;
+        ++failures;
+        printf("%s\n", problem.c_str());
+    }
+}
+
 static void checkTrainingAttention(Random &random, ElementType type) {
     const auto expect = [](const TrainingAttentionCase &each, const std::string &problem) {
         if (problem.empty()) return;
@@ -450,6 +459,7 @@ int main() {
     Random random{7};
     checkRefusals(random);
     checkProductRefusals(random);
+    expectNoProblems(checkTrainingRowsRefusals(random));
     checkConcurrency(random);
     checkSmallNumbers(random);
     for (ElementType type : {ElementType::float32, ElementType::bfloat16}) {
@@ -493,6 +503,7 @@ int main() {
             checkPadding(mix, random);
         }
         checkTrainingAttention(random, type);
+        expectNoProblems(checkTrainingRows(random, type));
         checkCrossEntropies(random, type);
         for (int threads : {1, 2, 4}) {
             epas_cpu_set_threads(threads);

@@ -35,6 +35,7 @@ namespace EPAS_ISA {
 
 #include "Numbers.h"
 #include "RowRoutines.h"
+#include "TrainingRowRoutines.h"
 #include "LinearRoutine.h"
 #include "ProductRoutine.h"
 #include "CrossEntropyRoutine.h"
@@ -50,7 +51,7 @@ template <class Element> constexpr TypedRoutines<Element> typed() {
         panelWords<Element>, packColumns<Element>, product<Element>, productTiling,
         crossEntropy<Element>,
         scores<Element>, normalize<Element>, mix<Element>, mixRange<Element>, join<Element>,
-        trainingAttention<Element>(),
+        trainingAttention<Element>(), trainingRows<Element>(),
     };
 }
 
