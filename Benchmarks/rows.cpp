@@ -40,6 +40,19 @@ static void copy(std::vector<char> &memory, size_t bytes) {
 
 struct Operands {
     std::vector<Array> operands, results;
+    /// Whether of the first operand only as many rows are read as the result has.
+    bool readsRows = false;
+
+    size_t bytes() const {
+        size_t bytes = 0;
+        for (const Array &array : operands) bytes += array.size();
+        if (readsRows) {
+            const size_t row = operands[0].size() / operands[0].dimensions[0];
+            bytes += row * results[0].dimensions[0] - operands[0].size();
+        }
+        for (const Array &array : results) bytes += array.size();
+        return bytes;
+    }
 };
 
 template <class Make>
@@ -47,9 +60,7 @@ static void time(
     const char *target, ElementType type, const std::vector<Setting> &settings, const Make &make
 ) {
     std::vector<Operands> sets(1, make());
-    size_t bytes = 0;
-    for (const Array &array : sets[0].operands) bytes += array.size();
-    for (const Array &array : sets[0].results) bytes += array.size();
+    const size_t bytes = sets[0].bytes();
     while (sets.size() * bytes < (size_t(96) << 20)) sets.push_back(make());
     std::vector<char> memory(std::max(bytes, size_t(192) << 20), 1);
     std::vector<double> times, ratios;
@@ -106,7 +117,7 @@ int main(int count, char **arguments) {
         };
         const Array table = random.array(wide, {v, d});
         time("epas.embedding", type, {}, [&] {
-            return Operands{{table, indices()}, {rows()}};
+            return Operands{{table, indices()}, {rows()}, true};
         });
         time("epas.embedding_gradient", type, {}, [&] {
             return Operands{{indices(), rows(), rows()}, {Array(wide, {v, d})}};
