@@ -20,6 +20,7 @@
 #include "Products.h"
 #include "TrainingAttention.h"
 #include "TrainingRows.h"
+#include "TrainingRowsRefusals.h"
 
 using namespace epas;
 
