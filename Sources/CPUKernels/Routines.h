@@ -11,6 +11,7 @@
 #include "Call.h"
 #include "Optimizer.h"
 #include "TrainingAttention.h"
+#include "TrainingRows.h"
 
 namespace epas {
 
@@ -125,6 +126,7 @@ template <class Element> struct TypedRoutines {
     /// Adds up what `mixRange` left.
     void (*join)(const AttentionCall<Element> &, const RowGroup &, int64_t keyValueHead);
     TrainingAttentionRoutines<Element> trainingAttention;
+    TrainingRowRoutines<Element> trainingRows;
 };
 
 struct Routines {

@@ -47,6 +47,22 @@ struct ReusedActivations {
     var probabilities: AttentionProbabilities?
 }
 
+/// The residual stream between layers: a sum whose last term waits for the norm that comes next,
+/// which adds it on the way.
+struct ResidualStream {
+    /// [B, T, D]
+    let x: Tensor
+    /// What has yet to be added, [B, T, D].
+    var term: Tensor?
+
+    /// The stream with everything added, and its norm.
+    func normed(by norm: RMSNorm) -> (x: Tensor, normed: Tensor) {
+        guard let term else { return (x, norm(x)) }
+        let results = norm(x, adding: term)
+        return (results.sum, results.normed)
+    }
+}
+
 /// A LLaMA decoder layer that can reuse another layer's attention activations.
 struct DecoderLayer {
     let attentionNorm: RMSNorm
@@ -57,18 +73,17 @@ struct DecoderLayer {
     /// Applies the layer to the residual stream.
     ///
     /// - Parameters:
-    ///   - x: The residual stream, [B, T, D].
     ///   - reused: The source layer's activations in sharing mode; `nil` in compute mode.
     ///   - lends: Whether other layers will reuse this one's probabilities.
     /// - Returns: The new residual stream, and the activations this layer attended with.
     func callAsFunction(
-        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations?,
+        _ stream: ResidualStream, positions: RotaryAngles, reusing reused: ReusedActivations?,
         lends: Bool = false
-    ) -> (Tensor, AttentionActivations) {
+    ) -> (ResidualStream, AttentionActivations) {
+        let (x, z) = stream.normed(by: attentionNorm)
         let activations = attention.activations(
-            attentionNorm(x), positions: positions, reusing: reused ?? ReusedActivations(),
-            lends: lends)
-        let h = x + attention(activations)
-        return (h + feedForward(feedForwardNorm(h)), activations)
+            z, positions: positions, reusing: reused ?? ReusedActivations(), lends: lends)
+        let (h, normed) = feedForwardNorm(x, adding: attention(activations))
+        return (ResidualStream(x: h, term: feedForward(normed)), activations)
     }
 }

@@ -20,6 +20,8 @@
 #include "Optimizer.h"
 #include "Products.h"
 #include "TrainingAttention.h"
+#include "TrainingRows.h"
+#include "TrainingRowsRefusals.h"
 
 using namespace epas;
 
@@ -471,6 +473,14 @@ static void checkCrossEntropies(Random &random, ElementType type) {
     expect(checkCrossEntropyRefusals(random));
 }
 
+static void expectNoProblems(const std::vector<std::string> &problems) {
+    for (const std::string &problem : problems) {
+        if (problem.empty()) continue;
+        ++failures;
+        printf("%s\n", problem.c_str());
+    }
+}
+
 static void checkTrainingAttention(Random &random, ElementType type) {
     const auto expect = [](const TrainingAttentionCase &each, const std::string &problem) {
         if (problem.empty()) return;
@@ -506,6 +516,7 @@ int main() {
     checkOptimizers(random);
     checkRefusals(random);
     checkProductRefusals(random);
+    expectNoProblems(checkTrainingRowsRefusals(random));
     checkConcurrency(random);
     checkTimes(random);
     checkSmallNumbers(random);
@@ -550,6 +561,7 @@ int main() {
             checkPadding(mix, random);
         }
         checkTrainingAttention(random, type);
+        expectNoProblems(checkTrainingRows(random, type));
         checkCrossEntropies(random, type);
         for (int threads : {1, 2, 4}) {
             epas_cpu_set_threads(threads);
