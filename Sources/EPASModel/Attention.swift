@@ -55,25 +55,26 @@ struct Attention {
             mixed: results[0])
     }
 
-    /// Mixes the values by the probabilities and projects the result back, [B, T, D].
-    func callAsFunction(_ activations: AttentionActivations) -> Tensor {
+    /// Returns the values mixed by the probabilities, [B, T, N, H].
+    func mixed(_ activations: AttentionActivations) -> Tensor {
+        if let mixed = activations.mixed { return mixed }
         let value = activations.value
-        let mixed =
-            activations.mixed
-            ?? {
-                switch activations.probabilities {
-                case .values(let probabilities):
-                    let query = probabilities.dimensions
-                    let form = AttentionForm(
-                        heads: query[1] * query[2], keyValueHeads: query[1], head: headDimension)
-                    return form.mixed(probabilities, value).converted(to: value.elementType)
-                case .shared(let probabilities, let operands):
-                    return value.graph.apply(
-                        SharedAttentionKernel(probabilities), operands + [value])[0]
-                }
-            }()
-        let (batch, length) = (value.dimensions[0], value.dimensions[1])
-        return output(mixed.reshaped([batch, length, heads * headDimension]))
+        switch activations.probabilities {
+        case .values(let probabilities):
+            let query = probabilities.dimensions
+            let form = AttentionForm(
+                heads: query[1] * query[2], keyValueHeads: query[1], head: headDimension)
+            return form.mixed(probabilities, value).converted(to: value.elementType)
+        case .shared(let probabilities, let operands):
+            return value.graph.apply(
+                SharedAttentionKernel(probabilities), operands + [value])[0]
+        }
+    }
+
+    /// Projects mixed values back to the residual stream, [B, T, D].
+    func projected(_ mixed: Tensor) -> Tensor {
+        let sizes = mixed.dimensions
+        return output(mixed.reshaped([sizes[0], sizes[1], sizes[2] * sizes[3]]))
     }
 
     /// [B, T, n·H] → [B, T, n, H].

@@ -6,6 +6,7 @@
 //
 // Dimensions: B batch, T sequence, D model, N query heads, K key heads, G = N/K, H head.
 
+import EPASConfig
 package import EPASGraph
 
 /// What a layer attended with, after projection and rotary embedding.
@@ -60,15 +61,23 @@ struct DecoderLayer {
     ///   - x: The residual stream, [B, T, D].
     ///   - reused: The source layer's activations in sharing mode; `nil` in compute mode.
     ///   - lends: Whether other layers will reuse this one's probabilities.
+    ///   - rematerialization: What the backward pass computes again.
     /// - Returns: The new residual stream, and the activations this layer attended with.
     func callAsFunction(
         _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations?,
-        lends: Bool = false
+        lends: Bool = false, rematerialization: Rematerialization = .none
     ) -> (Tensor, AttentionActivations) {
-        let activations = attention.activations(
-            attentionNorm(x), positions: positions, reusing: reused ?? ReusedActivations(),
-            lends: lends)
-        let h = x + attention(activations)
-        return (h + feedForward(feedForwardNorm(h)), activations)
+        x.graph.recomputed(from: rematerialization == .layer ? x : nil) {
+            let (mixed, activations) = x.graph.recomputed(
+                from: rematerialization == .attention ? x : nil
+            ) {
+                let activations = attention.activations(
+                    attentionNorm(x), positions: positions,
+                    reusing: reused ?? ReusedActivations(), lends: lends)
+                return (attention.mixed(activations), activations)
+            }
+            let h = x + attention.projected(mixed)
+            return (h + feedForward(feedForwardNorm(h)), activations)
+        }
     }
 }

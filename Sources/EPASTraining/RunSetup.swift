@@ -64,7 +64,7 @@ package struct RunSetup: Sendable {
         TrainingProgram(
             model: model, plan: plan, computeType: computeType, batch: config.training.batch,
             sequence: config.training.sequence, optimizer: optimizer, clip: config.training.clip,
-            kernels: kernels)
+            kernels: kernels, rematerialization: config.training.rematerialization)
     }
 
     /// - Parameter kernels: The kernels that the plugin has.
