@@ -80,7 +80,9 @@ struct RematerializationTests {
 
     @Test(
         "each mode takes less memory than the one before it",
-        arguments: [("none", true), ("qk:3", true), ("kv:3", true), ("none", false), ("qk:3", false)])
+        arguments: [
+            ("none", true), ("qk:3", true), ("kv:3", true), ("none", false), ("qk:3", false),
+        ])
     func memory(share: String, kernels: Bool) throws {
         let modes: [Rematerialization] = [.none, .attention, .layer]
         let bytes = try modes.map { mode in
