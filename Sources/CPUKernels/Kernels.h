@@ -13,6 +13,12 @@
 namespace epas {
 
 void rmsNorm(const Call &);
+void addRMSNorm(const Call &);
+void rmsNormGradient(const Call &);
+void swiGLU(const Call &);
+void swiGLUGradient(const Call &);
+void embedding(const Call &);
+void embeddingGradient(const Call &);
 void linear(const Call &);
 void product(const Call &);
 void crossEntropy(const Call &);
@@ -79,6 +85,17 @@ template <class Element> void normalizeRows(
         typedRoutines<Element>().rmsNorm(
             x + first * width, weight, y + first * width, last - first, width, epsilon);
     });
+}
+
+/// Some of a call's operands, at most ``mostTerms``, all of the same type and dimensions.
+template <class Element>
+Terms<Element> termsOf(const Call &call, int64_t firstOperand, int64_t count) {
+    Terms<Element> terms{};
+    for (; terms.count < count; ++terms.count) {
+        const Operand operand = call.operand(firstOperand + terms.count);
+        terms.terms[terms.count] = operand.template as<Element>();
+    }
+    return terms;
 }
 
 /// A projection's weight, [out, in], and bias, [out], or null.

@@ -10,6 +10,7 @@
 
 #include "Call.h"
 #include "TrainingAttention.h"
+#include "TrainingRows.h"
 
 namespace epas {
 
@@ -83,6 +84,8 @@ constexpr int64_t range = 512;
 inline int64_t rangeCount(int64_t position) { return position / range + 1; }
 
 template <class Element> struct TypedRoutines {
+    /// Dot products in registers alone; returns the number of floating-point operations.
+    int64_t (*dotProducts)(int64_t steps);
     void (*rmsNorm)(
         const Element *x, const float *weight, Element *y, int64_t rows, int64_t width,
         float epsilon);
@@ -120,6 +123,7 @@ template <class Element> struct TypedRoutines {
     /// Adds up what `mixRange` left.
     void (*join)(const AttentionCall<Element> &, const RowGroup &, int64_t keyValueHead);
     TrainingAttentionRoutines<Element> trainingAttention;
+    TrainingRowRoutines<Element> trainingRows;
 };
 
 struct Routines {

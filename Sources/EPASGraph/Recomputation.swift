@@ -8,6 +8,9 @@ struct RecomputedPart {
     /// The value that is kept, and that they are computed from again.
     let input: Value
     let nodes: Range<Int>
+    /// A value from before the part that is not kept either, and the node in the part that computes
+    /// it from the input.
+    let known: (value: Value, again: Value)?
 }
 
 extension Graph {
@@ -20,12 +23,19 @@ extension Graph {
     ///
     /// - Parameters:
     ///   - input: What the part is computed from; `nil` builds it without marking it.
+    ///   - known: A value that an earlier operation computed together with the input, and how it is
+    ///     computed from the input alone, so that it need not be kept.
     ///   - body: Appends the nodes. Parts cannot be nested.
-    package func recomputed<Result>(from input: Tensor?, _ body: () -> Result) -> Result {
+    package func recomputed<Result>(
+        from input: Tensor?, knowing known: (value: Tensor, again: (Tensor) -> Tensor)? = nil,
+        _ body: () -> Result
+    ) -> Result {
         guard let input else { return body() }
         let first = nodeCount
+        // Never part of a program, but its copy is. No node before the part has such an operand.
+        let again = known.map { ($0.value.value, $0.again(input.stopGradient()).value) }
         let result = body()
-        add(RecomputedPart(input: input.value, nodes: first..<nodeCount))
+        add(RecomputedPart(input: input.value, nodes: first..<nodeCount, known: again))
         return result
     }
 }
@@ -85,7 +95,12 @@ struct Recomputation {
             let operands = node.operands.map { copies[$0] ?? graph.tensor($0) }
             for (result, copy) in zip(
                 graph.results(of: id), graph.append(node.operation, operands))
-            { copies[result.value] = copy }
+            {
+                copies[result.value] = copy
+                if let known = part.known, known.again == result.value {
+                    copies[known.value] = copy
+                }
+            }
         }
         return copies
     }

@@ -37,8 +37,7 @@ extension Linear {
             ).converted(to: type)
         }
         let kernel = ProductKernel(transposesRight: true, resultType: type)
-        let operand = x.reshaped([count, weight.dimensions[1]])
-        return x.graph.apply(kernel, [operand, weight])[0]
+        return x.graph.apply(kernel, [x.asRows, weight])[0]
             .reshaped(rows + [weight.dimensions[0]])
     }
 }
@@ -49,7 +48,23 @@ struct RMSNorm {
     let weight: Tensor
     let epsilon: Double
 
+    /// [..., D] → [..., D], in the input's type.
     func callAsFunction(_ x: Tensor) -> Tensor {
+        guard x.shape.elementCount > 0 else { return plain(x) }
+        return x.graph.apply(RMSNormKernel(epsilon: epsilon), [x.asRows, weight])[0]
+            .reshaped(x.dimensions)
+    }
+
+    /// The sum of two tensors [..., D], and its norm, both in their type.
+    func callAsFunction(_ x: Tensor, adding a: Tensor) -> (sum: Tensor, normed: Tensor) {
+        guard x.shape.elementCount > 0 else { return (x + a, plain(x + a)) }
+        let results = x.graph.apply(
+            AddRMSNormKernel(epsilon: epsilon), [x.asRows, a.asRows, weight])
+        return (results[0].reshaped(x.dimensions), results[1].reshaped(x.dimensions))
+    }
+
+    /// The norm in plain operations.
+    func plain(_ x: Tensor) -> Tensor {
         let wide = x.converted(to: .float32)
         let last = x.shape.rank - 1
         let scale = rsqrt((wide * wide).mean(over: [last]) + epsilon)
@@ -67,8 +82,17 @@ struct FeedForward {
     let down: Linear
 
     func callAsFunction(_ x: Tensor) -> Tensor {
-        let gate = gate(x).converted(to: .float32)
-        let inner = gate * sigmoid(gate) * up(x).converted(to: .float32)
-        return down(inner.converted(to: x.elementType))
+        let (gate, up) = (gate(x), up(x))
+        let kernel = SwiGLUKernel()
+        guard gate.shape.elementCount > 0 else { return down(kernel.decomposition([gate, up])[0]) }
+        let inner = x.graph.apply(kernel, [gate.asRows, up.asRows])[0]
+        return down(inner.reshaped(gate.dimensions))
+    }
+}
+
+extension Tensor {
+    /// [..., D] as rows [M, D], of which there is at least one.
+    var asRows: Tensor {
+        reshaped([shape.elementCount / dimensions[rank - 1], dimensions[rank - 1]])
     }
 }

@@ -91,19 +91,28 @@ package struct Llama {
         let rotary = RotaryAngles(
             sequence: tokens.dimensions[1], frequencies: config.rotaryFrequencies,
             graph: tokens.graph)
-        var x = embedding.rows(at: tokens).converted(to: computeType)
+        var stream = ResidualStream(x: embed(tokens))
         var saved: [Int: ReusedActivations] = [:]
         for (index, layer) in layers.enumerated() {
             let reused = plan.sources[index].flatMap { saved[$0] }
             let activations: AttentionActivations
-            (x, activations) = layer(
-                x, positions: rotary, reusing: reused,
+            (stream, activations) = layer(
+                stream, positions: rotary, reusing: reused,
                 lends: plan.isSource(index) && plan.kind != .keyValue,
                 rematerialization: rematerialization)
             visit(index, activations)
             if plan.isSource(index) { saved[index] = activations.reusable(as: plan.kind) }
         }
-        return norm(x)
+        return stream.normed(by: norm).normed
+    }
+
+    /// The tokens' rows of the embedding, [B, T, D], in the compute type.
+    private func embed(_ tokens: Tensor) -> Tensor {
+        let count = tokens.shape.elementCount
+        guard count > 0 else { return embedding.rows(at: tokens).converted(to: computeType) }
+        return tokens.graph.apply(
+            EmbeddingKernel(resultType: computeType), [embedding, tokens.reshaped([count])])[0]
+            .reshaped(tokens.dimensions + [config.width])
     }
 
     /// Returns the logits, [B, T, V], float32.

@@ -35,8 +35,11 @@ namespace EPAS_ISA {
 
 #include "Numbers.h"
 #include "RowRoutines.h"
+#include "TrainingRowRoutines.h"
 #include "LinearRoutine.h"
+#include "Words.h"
 #include "ProductRoutine.h"
+#include "LimitRoutine.h"
 #include "CrossEntropyRoutine.h"
 #include "ScoreRoutines.h"
 #include "MixRoutines.h"
@@ -46,11 +49,12 @@ namespace EPAS_ISA {
 
 template <class Element> constexpr TypedRoutines<Element> typed() {
     return {
+        dotProducts<Element>,
         rmsNorm<Element>, rotary<Element>, swiGLU<Element>, linear<Element>,
         panelWords<Element>, packColumns<Element>, product<Element>, productTiling,
         crossEntropy<Element>,
         scores<Element>, normalize<Element>, mix<Element>, mixRange<Element>, join<Element>,
-        trainingAttention<Element>(),
+        trainingAttention<Element>(), trainingRows<Element>(),
     };
 }
 
