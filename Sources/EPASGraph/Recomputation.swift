@@ -87,15 +87,22 @@ struct Recomputation {
     /// Appends the part's nodes again. Those that nobody uses do not become part of a program.
     private func copy(_ part: RecomputedPart, after cotangents: [Tensor?]) -> [Value: Tensor] {
         guard let first = cotangents.lazy.compactMap({ $0 }).first else { return [:] }
-        let input = graph.tensor(part.input)
-        var copies = [part.input: input.computed(after: first.computable)]
-        for id in part.nodes where !kept.contains(id) {
+        let trigger = first.computable
+        var copies = [part.input: graph.tensor(part.input).computed(after: trigger)]
+        // What is computed from kept values is not kept either, so it must wait like the rest.
+        var waiting: [Value: Tensor] = [:]
+        for id in part.nodes {
             let node = graph.nodes[id]
-            guard node.operands.contains(where: { copies[$0] != nil }) else { continue }
-            let operands = node.operands.map { copies[$0] ?? graph.tensor($0) }
-            for (result, copy) in zip(
-                graph.results(of: id), graph.append(node.operation, operands))
-            {
+            guard node.operands.contains(where: { copies[$0] != nil || waiting[$0] != nil }) else {
+                continue
+            }
+            let results = graph.results(of: id)
+            if kept.contains(id) {
+                for result in results { waiting[result.value] = result.computed(after: trigger) }
+                continue
+            }
+            let operands = node.operands.map { copies[$0] ?? waiting[$0] ?? graph.tensor($0) }
+            for (result, copy) in zip(results, graph.append(node.operation, operands)) {
                 copies[result.value] = copy
                 if let known = part.known, known.again == result.value {
                     copies[known.value] = copy
