@@ -16,18 +16,14 @@ struct Attention {
     let keyValueHeads: Int
     let headDimension: Int
 
-    /// Kept probabilities of a layer may take so many bytes; beyond it they are computed anew from
-    /// their log-sum-exps, which takes a product more for every layer and direction.
-    static let mostKeptBytes = 1 << 30
-
     /// Computes what is not reused. `??` evaluates its right side only when needed: a reused
     /// projection adds nothing to the graph.
     ///
     /// - Parameters:
     ///   - x: The normed residual stream, [B, T, D].
-    ///   - lends: Whether other layers will reuse the probabilities.
+    ///   - keeps: Whether the probabilities are kept for layers that reuse them.
     func activations(
-        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations, lends: Bool
+        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations, keeps: Bool
     ) -> AttentionActivations {
         if let probabilities = reused.probabilities {
             return AttentionActivations(
@@ -43,9 +39,6 @@ struct Attention {
             return AttentionActivations(
                 query: q, key: k, value: v, probabilities: .values(probabilities))
         }
-        let kept = KeptProbabilities.shape(query: q.shape)
-        let keeps =
-            lends && kept.elementCount * kept.elementType.byteCount <= Attention.mostKeptBytes
         let results = x.graph.apply(AttentionKernel(keepsProbabilities: keeps), [q, k, v])
         return AttentionActivations(
             query: q, key: k, value: v,

@@ -75,12 +75,12 @@ struct DecoderLayer {
     ///
     /// - Parameters:
     ///   - reused: The source layer's activations in sharing mode; `nil` in compute mode.
-    ///   - lends: Whether other layers will reuse this one's probabilities.
+    ///   - keeps: Whether this layer's probabilities are kept for layers that reuse them.
     ///   - rematerialization: What the backward pass computes again.
     /// - Returns: The new residual stream, and the activations this layer attended with.
     func callAsFunction(
         _ stream: ResidualStream, positions: RotaryAngles, reusing reused: ReusedActivations?,
-        lends: Bool = false, rematerialization: Rematerialization = .none
+        keeps: Bool = false, rematerialization: Rematerialization = .none
     ) -> (ResidualStream, AttentionActivations) {
         let (x, z) = stream.normed(by: attentionNorm)
         /// Has the backward pass compute again what `body` builds if that is `mode`'s part.
@@ -92,7 +92,7 @@ struct DecoderLayer {
         return recomputed(in: .layer) {
             let (mixed, activations) = recomputed(in: .attention) {
                 let activations = attention.activations(
-                    z, positions: positions, reusing: reused ?? ReusedActivations(), lends: lends)
+                    z, positions: positions, reusing: reused ?? ReusedActivations(), keeps: keeps)
                 return (attention.mixed(activations), activations)
             }
             let (h, normed) = feedForwardNorm(x, adding: attention.projected(mixed))

@@ -14,6 +14,10 @@ package struct Llama {
     /// The type in which activations and products' inputs are kept.
     package let computeType: ElementType
 
+    /// What kept probabilities may take, in bytes; see
+    /// ``SharingPlan/sourcesKeepingProbabilities(bytes:bound:)``.
+    package var mostKeptBytes = 1 << 30
+
     let embedding: Tensor
     let layers: [DecoderLayer]
     let norm: RMSNorm
@@ -92,13 +96,18 @@ package struct Llama {
             sequence: tokens.dimensions[1], frequencies: config.rotaryFrequencies,
             graph: tokens.graph)
         var stream = ResidualStream(x: embed(tokens))
+        let keeping = plan.sourcesKeepingProbabilities(
+            bytes: KeptProbabilities.byteCount(
+                batch: tokens.dimensions[0], heads: config.heads, length: tokens.dimensions[1],
+                computeType),
+            bound: mostKeptBytes)
         var saved: [Int: ReusedActivations] = [:]
         for (index, layer) in layers.enumerated() {
             let reused = plan.sources[index].flatMap { saved[$0] }
             let activations: AttentionActivations
             (stream, activations) = layer(
                 stream, positions: rotary, reusing: reused,
-                lends: plan.isSource(index) && plan.kind != .keyValue,
+                keeps: keeping.contains(index),
                 rematerialization: rematerialization)
             visit(index, activations)
             if plan.isSource(index) { saved[index] = activations.reusable(as: plan.kind) }

@@ -24,9 +24,24 @@ package enum HostMemory {
         return [machine, group].compactMap(\.self).min()
     }
 
-    /// Reads `MemAvailable` (proc_meminfo(5)).
+    /// What there is, within the control group's limits; `nil` where the system does not say.
+    package static var totalBytes: Int? {
+        let machine = SystemFile.text("/proc/meminfo").flatMap {
+            number(of: "MemTotal", inMachine: $0)
+        }
+        let group = SystemFile.text("/proc/self/cgroup").flatMap { groups in
+            limit(inGroups: groups) { SystemFile.text("/sys/fs/cgroup\($0)") }
+        }
+        return [machine, group].compactMap(\.self).min()
+    }
+
     static func available(inMachine text: String) -> Int? {
-        for line in text.split(separator: "\n") where line.hasPrefix("MemAvailable:") {
+        number(of: "MemAvailable", inMachine: text)
+    }
+
+    /// Reads a line such as `MemAvailable:   12345 kB` (proc_meminfo(5)).
+    private static func number(of name: String, inMachine text: String) -> Int? {
+        for line in text.split(separator: "\n") where line.hasPrefix("\(name):") {
             return line.split(whereSeparator: \.isWhitespace).dropFirst().first
                 .flatMap { Int($0) }.flatMap(bytes(kibibytes:))
         }
@@ -46,19 +61,30 @@ package enum HostMemory {
     ///   - groups: The text of `/proc/self/cgroup`.
     ///   - file: The text of a file below the control groups' root, by its path.
     static func available(inGroups groups: String, file: (String) -> String?) -> Int? {
+        least(inGroups: groups) { group in
+            guard let limit = number(file(group + "/memory.max")),
+                let used = number(file(group + "/memory.current"))
+            else { return nil }
+            let cached = inactiveFileBytes(file(group + "/memory.stat"))
+            // As in /proc/meminfo, what is in use can pass the limit for a moment.
+            return max(0, limit - max(0, used - min(used, cached)))
+        }
+    }
+
+    /// The narrowest limit of the process's control group and those around it.
+    static func limit(inGroups groups: String, file: (String) -> String?) -> Int? {
+        least(inGroups: groups) { number(file($0 + "/memory.max")) }
+    }
+
+    /// The least number among those that the control groups have, from the process's own outward.
+    private static func least(inGroups groups: String, _ number: (String) -> Int?) -> Int? {
         guard let line = groups.split(separator: "\n").first(where: { $0.hasPrefix("0::/") })
         else { return nil }
         var names = line.dropFirst(4).split(separator: "/")
         var least: Int?
         while true {
-            let group = names.map { "/" + $0 }.joined()
-            if let limit = number(file(group + "/memory.max")),
-                let used = number(file(group + "/memory.current"))
-            {
-                let cached = inactiveFileBytes(file(group + "/memory.stat"))
-                // As in /proc/meminfo, what is in use can pass the limit for a moment.
-                let free = max(0, limit - max(0, used - min(used, cached)))
-                least = min(least ?? free, free)
+            if let found = number(names.map { "/" + $0 }.joined()) {
+                least = min(least ?? found, found)
             }
             if names.isEmpty { return least }
             names.removeLast()

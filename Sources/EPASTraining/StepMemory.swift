@@ -1,3 +1,11 @@
+import EPASRuntime
+
+extension HostMemory {
+    /// What probabilities that are kept for other layers may take: an eighth of the machine's
+    /// memory. Not of what is free at the moment: a run that is resumed must choose the same.
+    package static let mostKeptBytes = totalBytes.map { $0 / 8 } ?? 1 << 30
+}
+
 /// The device memory that training steps of one plan need, in bytes, as the compiler planned it.
 package struct StepMemory: Hashable, Sendable {
     /// The float32 weights and AdamW's moments, which stay from step to step.

@@ -33,11 +33,13 @@ package struct TrainingProgram: Sendable {
     package let kernels: Set<String>
     /// What the backward pass computes again; changes memory and time, not results.
     package let rematerialization: Rematerialization
+    /// What kept probabilities of all layers may take, in bytes.
+    package let mostKeptBytes: Int
 
     package init(
         model: ModelConfig, plan: SharingPlan, computeType: ElementType, batch: Int, sequence: Int,
         optimizer: AdamW, clip: Double?, kernels: Set<String> = [],
-        rematerialization: Rematerialization = .none
+        rematerialization: Rematerialization = .none, mostKeptBytes: Int = 1 << 30
     ) {
         self.model = model
         self.plan = plan
@@ -48,6 +50,7 @@ package struct TrainingProgram: Sendable {
         self.clip = clip
         self.kernels = kernels
         self.rematerialization = rematerialization
+        self.mostKeptBytes = mostKeptBytes
     }
 
     /// Parameters with a gradient under the plan, by their index in ``ModelConfig/parameters``.
@@ -137,6 +140,8 @@ package struct TrainingProgram: Sendable {
     private func lossAndGradients(_ llama: Llama, tokens: Tensor) -> (Tensor, [Tensor]) {
         let inputs = tokens.sliced(along: 1, 0..<sequence)
         let targets = tokens.sliced(along: 1, 1..<sequence + 1)
+        var llama = llama
+        llama.mostKeptBytes = mostKeptBytes
         let loss = llama.losses(
             inputs, targets: targets, plan: plan, rematerialization: rematerialization
         ).mean(over: [0, 1])

@@ -93,7 +93,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
             model: shape, plan: plan, computeType: dtype.elementType, batch: batch,
             sequence: sequence,
             optimizer: AdamW(beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1), clip: 1,
-            kernels: client.kernels, rematerialization: rematerialization)
+            kernels: client.kernels, rematerialization: rematerialization,
+            mostKeptBytes: HostMemory.mostKeptBytes)
         var start = clock.now
         let step = try StepExecutable(program, accumulation: 1) {
             try client.compile($0, cache: cache)

@@ -44,4 +44,12 @@ struct AvailableMemoryTests {
     func controlGroups(groups: String, files: [String: String], available: Int?) {
         #expect(HostMemory.available(inGroups: groups) { files[$0] } == available)
     }
+
+    @Test("there is as much as the narrowest limit allows")
+    func limit() throws {
+        let files = ["/a/b/memory.max": "max", "/a/memory.max": "70", "/memory.max": "100"]
+        #expect(HostMemory.limit(inGroups: "0::/a/b\n") { files[$0] } == 70)
+        #expect(HostMemory.limit(inGroups: "0::/a/b\n") { _ in nil } == nil)
+        #expect(try #require(HostMemory.totalBytes) >= #require(HostMemory.availableBytes))
+    }
 }
