@@ -6,7 +6,7 @@ import Testing
 struct AvailableMemoryTests {
     @Test("the machine says what it has")
     func machine() throws {
-        let available = try #require(try SharedClient.client.get().availableMemoryBytes())
+        let available = try #require(try Shared.client.get().availableMemoryBytes())
         #expect(available > 0)
         let text = "MemTotal:       24000000 kB\nMemAvailable:   16000000 kB\n"
         #expect(HostMemory.available(inMachine: text) == 16_000_000 * 1024)
