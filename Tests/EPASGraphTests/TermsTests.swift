@@ -26,6 +26,13 @@ import Testing
         #expect(sum.terms(atMost: 1).map(\.id) == [sum.id])
     }
 
+    @Test func `a tensor that is added to itself many times is not followed`() {
+        let graph = Graph()
+        var sum = graph.parameter("x", .scalar(.float32))
+        for _ in 0..<100 { sum = sum + sum }
+        #expect(sum.terms(atMost: 8).map(\.id) == [sum.id])
+    }
+
     @Test func `what is no sum is its own only term`() {
         let graph = Graph()
         let x = graph.parameter("x", .scalar(.float32))
