@@ -6,6 +6,7 @@
 //
 // Dimensions: B batch, T sequence, D model, N query heads, K key heads, G = N/K, H head.
 
+import EPASConfig
 package import EPASGraph
 
 /// What a layer attended with, after projection and rotary embedding.
@@ -74,16 +75,28 @@ struct DecoderLayer {
     ///
     /// - Parameters:
     ///   - reused: The source layer's activations in sharing mode; `nil` in compute mode.
-    ///   - lends: Whether other layers will reuse this one's probabilities.
+    ///   - keeps: Whether this layer's probabilities are kept for layers that reuse them.
+    ///   - rematerialization: What the backward pass computes again.
     /// - Returns: The new residual stream, and the activations this layer attended with.
     func callAsFunction(
         _ stream: ResidualStream, positions: RotaryAngles, reusing reused: ReusedActivations?,
-        lends: Bool = false
+        keeps: Bool = false, rematerialization: Rematerialization = .none
     ) -> (ResidualStream, AttentionActivations) {
         let (x, z) = stream.normed(by: attentionNorm)
-        let activations = attention.activations(
-            z, positions: positions, reusing: reused ?? ReusedActivations(), lends: lends)
-        let (h, normed) = feedForwardNorm(x, adding: attention(activations))
-        return (ResidualStream(x: h, term: feedForward(normed)), activations)
+        /// Has the backward pass compute again what `body` builds if that is `mode`'s part.
+        func recomputed<Result>(in mode: Rematerialization, _ body: () -> Result) -> Result {
+            x.graph.recomputed(
+                from: rematerialization == mode ? x : nil,
+                knowing: (z, { attentionNorm($0) }), body)
+        }
+        return recomputed(in: .layer) {
+            let (mixed, activations) = recomputed(in: .attention) {
+                let activations = attention.activations(
+                    z, positions: positions, reusing: reused ?? ReusedActivations(), keeps: keeps)
+                return (attention.mixed(activations), activations)
+            }
+            let (h, normed) = feedForwardNorm(x, adding: attention.projected(mixed))
+            return (ResidualStream(x: h, term: feedForward(normed)), activations)
+        }
     }
 }

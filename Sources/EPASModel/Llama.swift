@@ -3,6 +3,7 @@
 // Dimensions: B batch, T sequence, D model, V vocabulary.
 
 package import EPASArray
+package import EPASConfig
 package import EPASGraph
 
 /// A LLaMA model in a graph: its parameters as tensors, its function as methods.
@@ -12,6 +13,10 @@ package struct Llama {
     package let parameters: [Tensor]
     /// The type in which activations and products' inputs are kept.
     package let computeType: ElementType
+
+    /// What kept probabilities may take, in bytes; see
+    /// ``SharingPlan/sourcesKeepingProbabilities(bytes:bound:)``.
+    package var mostKeptBytes = 1 << 30
 
     let embedding: Tensor
     let layers: [DecoderLayer]
@@ -74,25 +79,35 @@ package struct Llama {
     /// - Parameters:
     ///   - tokens: int32 [B, T]; positions count from 0.
     ///   - plan: Which layers reuse the activations of which.
-    package func hiddenStates(_ tokens: Tensor, plan: SharingPlan) -> Tensor {
-        hiddenStates(tokens, plan: plan) { _, _ in }
+    ///   - rematerialization: What a backward pass computes again.
+    package func hiddenStates(
+        _ tokens: Tensor, plan: SharingPlan, rematerialization: Rematerialization = .none
+    ) -> Tensor {
+        hiddenStates(tokens, plan: plan, rematerialization: rematerialization) { _, _ in }
     }
 
     /// Also shows each layer's activations to `visit`, shallowest layer first.
     package func hiddenStates(
-        _ tokens: Tensor, plan: SharingPlan, visit: (Int, AttentionActivations) -> Void
+        _ tokens: Tensor, plan: SharingPlan, rematerialization: Rematerialization = .none,
+        visit: (Int, AttentionActivations) -> Void
     ) -> Tensor {
         let rotary = RotaryAngles(
             sequence: tokens.dimensions[1], frequencies: config.rotaryFrequencies,
             graph: tokens.graph)
         var stream = ResidualStream(x: embed(tokens))
+        let keeping = plan.sourcesKeepingProbabilities(
+            bytes: KeptProbabilities.byteCount(
+                batch: tokens.dimensions[0], heads: config.heads, length: tokens.dimensions[1],
+                computeType),
+            bound: mostKeptBytes)
         var saved: [Int: ReusedActivations] = [:]
         for (index, layer) in layers.enumerated() {
             let reused = plan.sources[index].flatMap { saved[$0] }
             let activations: AttentionActivations
             (stream, activations) = layer(
                 stream, positions: rotary, reusing: reused,
-                lends: plan.isSource(index) && plan.kind != .keyValue)
+                keeps: keeping.contains(index),
+                rematerialization: rematerialization)
             visit(index, activations)
             if plan.isSource(index) { saved[index] = activations.reusable(as: plan.kind) }
         }
@@ -115,9 +130,14 @@ package struct Llama {
 
     /// Returns the cross-entropy of each position in nats, [B, T], float32.
     ///
-    /// - Parameter targets: int32 [B, T], each below V.
-    package func losses(_ tokens: Tensor, targets: Tensor, plan: SharingPlan) -> Tensor {
-        let hidden = hiddenStates(tokens, plan: plan)
+    /// - Parameters:
+    ///   - targets: int32 [B, T], each below V.
+    ///   - rematerialization: What a backward pass computes again.
+    package func losses(
+        _ tokens: Tensor, targets: Tensor, plan: SharingPlan,
+        rematerialization: Rematerialization = .none
+    ) -> Tensor {
+        let hidden = hiddenStates(tokens, plan: plan, rematerialization: rematerialization)
         guard tokens.shape.elementCount > 0,
             tokens.graph.kernels.contains(CrossEntropyKernel.target)
         else { return crossEntropy(logits: logits(ofHidden: hidden), targets: targets) }

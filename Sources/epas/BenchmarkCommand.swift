@@ -1,5 +1,6 @@
 import ArgumentParser
 import EPASArray
+import EPASConfig
 import EPASModel
 import EPASRuntime
 import EPASTraining
@@ -30,6 +31,12 @@ struct BenchmarkTrainCommand: ParsableCommand {
 
     @Option(help: dtypeHelp)
     var dtype = ComputeType.bfloat16
+
+    // The values are the run file's, training.rematerialization.
+    @Option(
+        help: ArgumentHelp(
+            "What the backward pass computes again instead of keeping it.", valueName: "part"))
+    var rematerialization = Rematerialization.none
 
     @OptionGroup var sharing: ShareListOption
     @OptionGroup var json: JSONOption
@@ -66,6 +73,19 @@ struct BenchmarkTrainCommand: ParsableCommand {
         }
     }
 
+    /// Says what a step takes before it takes it.
+    private func describe(_ memory: StepMemory, on client: Client) throws {
+        if !json.isOn { try printLine("memory: \(memory.text)") }
+        guard let available = try client.availableMemoryBytes(),
+            let warning = memory.shortage(
+                available: available,
+                remedy: rematerialization == .layer
+                    ? "Use a smaller --batch."
+                    : "Use --rematerialization layer, or a smaller --batch.")
+        else { return }
+        printError("Warning: \(warning)")
+    }
+
     private func measure(
         _ shape: ModelConfig, _ plan: SharingPlan, _ client: Client, _ cache: ExecutableCache
     ) throws -> Result {
@@ -74,7 +94,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
             model: shape, plan: plan, computeType: dtype.elementType, batch: batch,
             sequence: sequence,
             optimizer: AdamW(beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1), clip: 1,
-            kernels: client.kernels)
+            kernels: client.kernels, rematerialization: rematerialization,
+            mostKeptBytes: HostMemory.mostKeptBytes)
         var start = clock.now
         let step = try StepExecutable(program, accumulation: 1) {
             try client.compile($0, cache: cache)
@@ -83,6 +104,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
         var state = try TrainingState(startingFrom: shape, client: client) {
             shape.initialValue(of: $0, seed: 1)
         }
+        let memory = try step.memory()
+        if let memory { try describe(memory, on: client) }
         let stream = RandomStream(seed: 1, name: "benchmark")
         let tokens = HostArray(
             (0..<batch * (sequence + 1)).map {
@@ -102,7 +125,9 @@ struct BenchmarkTrainCommand: ParsableCommand {
             share: plan.text(layers: shape.layers), steps: steps, secondsPerStep: seconds,
             tokensPerSecond: Double(batch * sequence) / seconds, flopsPerSample: flops,
             flopsPerSecond: flops * Double(batch) / seconds, compileSeconds: compileSeconds,
-            loss: loss, peakMemoryBytes: ProcessMemory.peakResidentBytes,
+            loss: loss, rematerialization: rematerialization.rawValue,
+            stateBytes: memory?.state, temporaryBytes: memory?.temporary,
+            peakMemoryBytes: ProcessMemory.peakResidentBytes,
             platform: client.platformName)
     }
 
@@ -121,7 +146,14 @@ struct BenchmarkTrainCommand: ParsableCommand {
         let compileSeconds: Double
         /// After the last step.
         let loss: Float
+        let rematerialization: String
+        /// Weights and moments.
+        let stateBytes: Int?
+        /// What a step takes besides.
+        let temporaryBytes: Int?
         let peakMemoryBytes: Int?
         let platform: String
     }
 }
+
+extension Rematerialization: ExpressibleByArgument {}

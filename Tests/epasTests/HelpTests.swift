@@ -48,7 +48,8 @@ struct HelpTests {
             ),
             (
                 ["benchmark", "train"],
-                "model batch sequence steps dtype share json plugin threads program-cache"
+                "model batch sequence steps dtype rematerialization share json plugin threads "
+                    + "program-cache"
             ),
         ])
     func help(command: [String], options: String) throws {
