@@ -153,8 +153,8 @@ static void checkPadding(const KernelCall &call, Random &random) {
 static void checkFused(Random &random, ElementType type) {
     for (const auto &[m, d, f] : {std::array<int64_t, 3>{1, 1, 1}, {1, 70, 33}, {3, 64, 130},
             {16, 200, 67}, {129, 40, 20}, {7, 2100, 9}}) {
-        for (bool hasBiases : {false, true}) {
-            const GatedLinear gated(random, type, m, d, f, hasBiases);
+        for (int options = 0; options < 4; ++options) {
+            const GatedLinear gated(random, type, m, d, f, options & 1, options & 2);
             const std::string problem = gated.problem();
             if (!problem.empty()) fail(gated.call(), problem);
         }
@@ -164,7 +164,8 @@ static void checkFused(Random &random, ElementType type) {
             {130, 50, 8, 2, 64, 32, 14}, {3, 2100, 2, 1, 10, 4, 4}}) {
         for (int computed = 1; computed < 8; ++computed) {
             const AttentionInputs inputs(
-                random, type, size, computed & 1, computed & 2, computed & 4, size.m % 2 == 0);
+                random, type, size, computed & 1, computed & 2, computed & 4, size.m % 2 == 0,
+                (size.m / 2 + computed) % 2 == 0);
             const std::string problem = inputs.problem();
             if (problem.empty()) continue;
             fail({"epas.attention_inputs", inputs.operands(), {}, inputs.pool, {}, {}, 0, {}, {}},
@@ -237,9 +238,16 @@ static void checkRefusedInputs(Random &random) {
     expect("a bias must be [out] of float32", [&](auto &operands, auto &, auto &) {
         operands[9] = Array(type, {7});
     });
-    expect("a weight must be [out, D] of the type of x", [&](auto &operands, auto &, auto &) {
-        operands[10] = Array(ElementType::bfloat16, {4, 3});
-    });
+    expect(
+        "a weight must be [out, D] of the type of x or of int8",
+        [&](auto &operands, auto &, auto &) {
+            operands[10] = Array(ElementType::bfloat16, {4, 3});
+        });
+    expect(
+        "the scales of an int8 weight must be [out, D/64], rounded up, of float32",
+        [&](auto &operands, auto &, auto &) {
+            operands[10] = Array(ElementType::int8, {4, 3});
+        });
     expect("the weights of keys and values must be [K·H, D]", [&](auto &operands, auto &, auto &) {
         operands[10] = Array(type, {8, 3});
         operands[11] = Array(type, {8});
@@ -309,8 +317,49 @@ static void checkRefusals(Random &random) {
     expectRefusal(
         product, "after the weight come a bias [out] of float32 and a residual like the result, "
         "each or both left out");
-    product.operands[1] = Array(ElementType::bfloat16, {4, 3});
-    expectRefusal(product, "the weight must be [out, in] of the type of x");
+    for (const Array &other : {Array(ElementType::bfloat16, {4, 3}), Array(type, {4, 2}),
+            Array(type, {0, 3}), Array(type, {3}), Array(ElementType::int8, {4, 2}),
+            Array(ElementType::int8, {0, 3}), Array(ElementType::int8, {4, 3, 1})}) {
+        product.operands[1] = other;
+        expectRefusal(product, "a weight must be [out, D] of the type of x or of int8");
+    }
+    const KernelCall integers = makeLinear(random, type, type, 2, 65, 4, true, true, true);
+    for (const Array &other : {Array(type, {4, 1}), Array(type, {4, 3}), Array(type, {3, 2}),
+            Array(type, {4}), Array(ElementType::bfloat16, {4, 2})}) {
+        KernelCall call = integers;
+        call.operands[2] = other;
+        expectRefusal(
+            call, "the scales of an int8 weight must be [out, D/64], rounded up, of float32");
+    }
+    KernelCall cut = integers;
+    cut.operands.erase(cut.operands.begin() + 2, cut.operands.end());
+    expectRefusal(cut, "an operand or result is missing");
+    KernelCall longer = integers;
+    longer.operands.push_back(longer.operands.back());
+    expectRefusal(longer, "it takes x, a weight, and perhaps a bias and a residual");
+}
+
+/// Integers give, bit for bit, what the elements give that they stand for.
+static void checkIntegers(Random &random, ElementType type) {
+    for (const auto &[m, in, out] : {std::array<int64_t, 3>{1, 1, 1}, {1, 64, 4}, {1, 65, 5},
+            {2, 130, 9}, {5, 33, 6}, {6, 768, 40}, {7, 768, 40}, {13, 31, 3}, {130, 96, 70},
+            {1, 4160, 8}, {9, 4160, 8}, {8, 2085, 21}, {131, 2100, 5}}) {
+        for (ElementType resultType : {type, ElementType::float32}) {
+            const IntegerWeight weight(random, type, out, in);
+            const Array x = random.array(type, {m, in});
+            const Array first(resultType, {m, out}), second(resultType, {m, out});
+            std::string error =
+                call("epas.linear", {x, weight.integers, weight.scales}, {first});
+            if (error.empty()) error = call("epas.linear", {x, weight.elements}, {second});
+            if (error.empty()
+                && memcmp(first.bytes.get(), second.bytes.get(), first.size()) != 0) {
+                error = "integers give something else than their elements";
+            }
+            if (error.empty()) continue;
+            ++failures;
+            printf("epas.linear [%ld %ld %ld]: %s\n", long(m), long(in), long(out), error.c_str());
+        }
+    }
 }
 
 /// The same bits on every number of threads, and again.
@@ -468,14 +517,19 @@ int main() {
                 {5, 70, 9}, {7, 64, 33}, {13, 100, 18}, {8, 2085, 21}, {130, 17, 5},
                 {3, 4099, 6}}) {
             for (int options = 0; options < 4; ++options) {
-                checkResults(
-                    makeLinear(random, type, type, m, in, out, options & 1, options & 2));
+                for (bool hasIntegers : {false, true}) {
+                    checkResults(
+                        makeLinear(
+                            random, type, type, m, in, out, options & 1, options & 2,
+                            hasIntegers));
+                }
             }
             if (isNarrow) {
                 checkResults(
                     makeLinear(random, type, ElementType::float32, m, in, out, true, true));
             }
         }
+        checkIntegers(random, type);
         for (const KernelCall &product : makeProducts(random, type)) {
             epas_cpu_set_threads(3);
             checkResults(product);
@@ -503,7 +557,10 @@ int main() {
         checkInvariance(makeSwiGLU(random, type, 128, 67), random);
         checkInvariance(makeRotary(random, type, 128, 3, 24), random);
         for (const auto &[in, out] : {std::pair<int64_t, int64_t>{100, 37}, {2500, 10}}) {
-            checkInvariance(makeLinear(random, type, type, 128, in, out, true, true), random);
+            for (bool hasIntegers : {false, true}) {
+                checkInvariance(
+                    makeLinear(random, type, type, 128, in, out, true, true, hasIntegers), random);
+            }
         }
         for (const AttentionSize &size : {AttentionSize{128, 6, 2, 40, 3, 5, 32},
                 {32, 4, 4, 64, 2, 40, 32}, {16, 2, 1, 70, 1, 90, 17}}) {
