@@ -68,7 +68,8 @@ package final class Engine: Sendable {
         mail = Mutex(Mail(blocks: blocks))
         let core = try EngineCore(
             model, parameters: parameters, client: client, computeType: computeType,
-            matrices: matrices ?? .floats(computeType), maximumSequence: longest, blockCount: blocks, options: options, cache: cache)
+            matrices: matrices ?? .floats(computeType), maximumSequence: longest,
+            blockCount: blocks, options: options, cache: cache)
         // From here on the engine's thread alone uses the core.
         nonisolated(unsafe) let handed = core
         let thread = Thread { [self] in work(handed) }

@@ -122,7 +122,8 @@ package struct Llama {
         else { return crossEntropy(logits: logits(ofHidden: hidden), targets: targets) }
         let count = tokens.shape.elementCount
         let operands = [
-            hidden.reshaped([count, config.width]), head.values(as: computeType), targets.reshaped([count]),
+            hidden.reshaped([count, config.width]), head.values(as: computeType),
+            targets.reshaped([count]),
         ]
         return tokens.graph.apply(CrossEntropyKernel(), operands)[0].reshaped(tokens.dimensions)
     }

@@ -7,6 +7,14 @@ package enum MatrixFormat: Hashable, Sendable {
     /// As 8-bit integers with scales, see ``QuantizedMatrix``. The embedding table, of which a token
     /// reads one row, is floating-point; where the head has the same weights it has a copy of them.
     case integers(embedding: ElementType)
+
+    /// The type of the matrices' numbers, for results.
+    package var name: String {
+        switch self {
+        case .floats(let type): type.rawValue
+        case .integers: ElementType.int8.rawValue
+        }
+    }
 }
 
 /// A parameter as programs take it.

@@ -1,8 +1,9 @@
 package import BasicContainers
-package import EPASArray
+import EPASArray
 package import EPASCheckpoint
 package import EPASModel
 package import EPASRuntime
+import Foundation
 
 extension ModelFolder {
     /// Uploads every parameter, in the order of ``ModelConfig/storedParameters(_:)``.
