@@ -17,7 +17,7 @@ package struct EvaluationRecord: Hashable, Sendable, Codable {
     package let recommendation: Recommendation?
 
     package init(
-        _ table: EvaluationTable, dtype: String, weights: String, sequence: Int,
+        _ table: EvaluationTable, dtype: String, weights: String? = nil, sequence: Int,
         recommendation: Recommendation?
     ) {
         version = Self.currentVersion
