@@ -29,7 +29,7 @@ struct QuantizedMatrixTests {
         #expect(integers.allSatisfy { $0 >= -127 })
         #expect(scales.allSatisfy { $0.isNormal && $0 > 0 })
         var largest = [Double](repeating: 0, count: rows * count)
-        for (index, value) in matrix.doubles().enumerated() {
+        for (index, value) in matrix.converted(to: .float32).doubles().enumerated() {
             let block = index / columns * count + index % columns / 64
             let scale = Double(scales[block])
             let error = abs(value - Double(integers[index]) * scale)

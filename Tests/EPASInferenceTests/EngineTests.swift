@@ -26,7 +26,9 @@ import Testing
         ] {
             let engine = try tiny.engine(options())
             defer { engine.shutDown() }
-            for plan in try tiny.plans {
+            // What integers change does not depend on the plan: every third one will do.
+            for (index, plan) in try tiny.plans.enumerated()
+            where !tiny.hasIntegers || index % 3 == 0 {
                 let prompt = tiny.prompt(66, seed: 4)
                 let output = try await engine.output(
                     GenerationRequest(
