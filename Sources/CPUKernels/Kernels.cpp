@@ -49,6 +49,6 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
     return kernels;
 }
 
-int epas_cpu_kernels_version(void) { return 3; }
+int epas_cpu_kernels_version(void) { return 4; }
 
 void epas_cpu_set_threads(int threads) { epas::ThreadPool::shared().setThreads(threads); }

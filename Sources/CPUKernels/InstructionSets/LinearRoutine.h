@@ -42,7 +42,9 @@ template <class Element> struct StoredWeights {
     const Element *first;
     int64_t in;
 
-    EPAS_INLINE StoredWeights at(const LinearCall<Element> &call, int64_t output) {
+    EPAS_INLINE StoredWeights at(
+        const LinearCall<Element> &call, int64_t output, const typename P::Operand *, int64_t
+    ) {
         return {call.weight + output * call.in, call.in};
     }
     EPAS_MEMBER typename P::Operand operand(int o, int64_t i) const {
@@ -67,7 +69,9 @@ template <class Element> struct IntegerWeights {
     const float *scales;
     int64_t in;
 
-    EPAS_INLINE IntegerWeights at(const LinearCall<Element> &call, int64_t output) {
+    EPAS_INLINE IntegerWeights at(
+        const LinearCall<Element> &call, int64_t output, const typename P::Operand *, int64_t
+    ) {
         return {
             call.integers + output * call.in, call.scales + output * scaleCount(call.in), call.in,
         };
@@ -98,6 +102,11 @@ template <class Element> struct UnpackedWeights {
     const typename P::Operand *first;
     int64_t begin;
 
+    EPAS_INLINE UnpackedWeights at(
+        const LinearCall<Element> &, int64_t, const typename P::Operand *unpacked, int64_t begin
+    ) {
+        return {unpacked, begin};
+    }
     EPAS_MEMBER typename P::Operand operand(int o, int64_t i) const {
         return first[(o * block + i - begin) / P::width];
     }
@@ -146,14 +155,15 @@ EPAS_INLINE void finish(
 /// - Parameters:
 ///   - fetches: Whether the weights of the next outputs are fetched meanwhile; they lie behind these,
 ///     row after row.
-///   - weights: Those of `output` and the next ones.
+///   - unpacked: The weights of the outputs, where they are not taken from the call's.
 ///   - saved: Where partial sums wait between calls, `outputs` for each row.
 template <class Element, class Weights, int rows, int outputs, bool fetches>
 static __attribute__((noinline)) void tile(
-    const LinearCall<Element> &call, const Weights weights, int64_t row, int64_t output, int64_t begin, int64_t end,
-    Floats *saved
+    const LinearCall<Element> &call, const typename Products<Element>::Operand *unpacked,
+    int64_t row, int64_t output, int64_t begin, int64_t end, Floats *saved
 ) {
     typedef Products<Element> P;
+    const Weights weights = Weights::at(call, output, unpacked, begin);
     const int64_t in = call.in;
     const Element *x = call.x + row * in;
     Floats partial[rows][outputs];
@@ -219,60 +229,51 @@ static __attribute__((noinline)) void tile(
 
 template <class Element, class Weights, int rows, int outputs>
 EPAS_INLINE void rowTile(
-    const LinearCall<Element> &call, const Weights weights, bool isFirst, int64_t count,
-    int64_t row, int64_t output, int64_t begin, int64_t end, Floats *saved
+    const LinearCall<Element> &call, const typename Products<Element>::Operand *unpacked,
+    bool isFirst, int64_t count, int64_t row, int64_t output, int64_t begin, int64_t end,
+    Floats *saved
 ) {
     if constexpr (rows > 1) {
         if (count < rows) {
             return rowTile<Element, Weights, rows - 1, outputs>(
-                call, weights, isFirst, count, row, output, begin, end, saved);
+                call, unpacked, isFirst, count, row, output, begin, end, saved);
         }
     }
     if (isFirst && Weights::areInMemory) {
         tile<Element, Weights, rows, outputs, true>(
-            call, weights, row, output, begin, end, saved);
+            call, unpacked, row, output, begin, end, saved);
     } else {
         tile<Element, Weights, rows, outputs, false>(
-            call, weights, row, output, begin, end, saved);
+            call, unpacked, row, output, begin, end, saved);
     }
 }
 
 /// All rows of some outputs, in tiles as equal as can be.
 template <class Element, class Weights, int outputs>
 EPAS_INLINE void tiles(
-    const LinearCall<Element> &call, const Weights weights, int64_t firstRow, int64_t lastRow,
-    int64_t output, int64_t begin, int64_t end, Floats *saved
+    const LinearCall<Element> &call, const typename Products<Element>::Operand *unpacked,
+    int64_t firstRow, int64_t lastRow, int64_t output, int64_t begin, int64_t end, Floats *saved
 ) {
     const int64_t tiles = (lastRow - firstRow + EPAS_ROWS - 1) / EPAS_ROWS;
     for (int64_t i = 0, row = firstRow; i < tiles; ++i) {
         const int64_t left = lastRow - row;
         const int64_t count = (left + tiles - i - 1) / (tiles - i);
         rowTile<Element, Weights, EPAS_ROWS, outputs>(
-            call, weights, i == 0, count, row, output, begin, end, saved);
+            call, unpacked, i == 0, count, row, output, begin, end, saved);
         row += count;
         if (saved) saved += count * outputs;
     }
 }
 
-/// All rows of some outputs.
+/// The same with integers, of which operands are made once for all rows. The numbers are the same.
 template <class Element, int outputs>
-EPAS_INLINE void column(
+static __attribute__((noinline)) void unpackedTiles(
     const LinearCall<Element> &call, int64_t firstRow, int64_t lastRow, int64_t output,
     int64_t begin, int64_t end, Floats *saved
 ) {
-    if (!call.integers) {
-        return tiles<Element, StoredWeights<Element>, outputs>(
-            call, StoredWeights<Element>::at(call, output), firstRow, lastRow, output, begin, end,
-            saved);
-    }
-    const auto integers = IntegerWeights<Element>::at(call, output);
-    if (lastRow - firstRow <= EPAS_ROWS) {
-        return tiles<Element, IntegerWeights<Element>, outputs>(
-            call, integers, firstRow, lastRow, output, begin, end, saved);
-    }
-    // For several tiles, operands are made of integers once; the numbers are the same.
     typedef Products<Element> P;
     typedef UnpackedWeights<Element> Unpacked;
+    const auto integers = IntegerWeights<Element>::at(call, output, nullptr, begin);
     typename P::Operand operands[outputs * Unpacked::block / P::width];
     for (int o = 0; o < outputs; ++o) {
         typename P::Operand *to = operands + o * Unpacked::block / P::width;
@@ -284,7 +285,24 @@ EPAS_INLINE void column(
         if (i < end) *to = integers.last(o, i);
     }
     tiles<Element, Unpacked, outputs>(
-        call, Unpacked{operands, begin}, firstRow, lastRow, output, begin, end, saved);
+        call, operands, firstRow, lastRow, output, begin, end, saved);
+}
+
+/// All rows of some outputs.
+template <class Element, int outputs>
+EPAS_INLINE void column(
+    const LinearCall<Element> &call, int64_t firstRow, int64_t lastRow, int64_t output,
+    int64_t begin, int64_t end, Floats *saved
+) {
+    if (!call.integers) {
+        tiles<Element, StoredWeights<Element>, outputs>(
+            call, nullptr, firstRow, lastRow, output, begin, end, saved);
+    } else if (lastRow - firstRow <= EPAS_ROWS) {
+        tiles<Element, IntegerWeights<Element>, outputs>(
+            call, nullptr, firstRow, lastRow, output, begin, end, saved);
+    } else {
+        unpackedTiles<Element, outputs>(call, firstRow, lastRow, output, begin, end, saved);
+    }
 }
 
 template <class Element> static void linear(
