@@ -4,6 +4,7 @@
 #include <new>
 
 #include "FloatingPointMode.h"
+#include "KernelTimes.h"
 
 namespace epas {
 
@@ -72,6 +73,7 @@ Error *answer(const Frame *frame, const char *target, void (*kernel)(const Call 
         return nullptr;
     }
     if (frame->stage != executionStage) return nullptr;
+    const KernelTimes::Call time(target);
     const FloatingPointMode mode;
     // Nothing may be thrown through the plugin.
     try {

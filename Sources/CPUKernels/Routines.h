@@ -91,6 +91,8 @@ constexpr int64_t range = 512;
 inline int64_t rangeCount(int64_t position) { return position / range + 1; }
 
 template <class Element> struct TypedRoutines {
+    /// Dot products in registers alone; returns the number of floating-point operations.
+    int64_t (*dotProducts)(int64_t steps);
     void (*rmsNorm)(
         const Element *x, const float *weight, Element *y, int64_t rows, int64_t width,
         float epsilon);

@@ -433,6 +433,45 @@ static void checkConcurrency(Random &random) {
     if (wrong > 0) fail(product, "differs when several threads call");
 }
 
+/// Calls on several threads at once are counted, and their times add up to no more than passed.
+static void checkTimes(Random &random) {
+    const KernelCall product =
+        makeLinear(random, ElementType::float32, ElementType::float32, 9, 256, 300, true, false);
+    const auto counted = [&] {
+        std::pair<int64_t, double> result;
+        for (int i = 0; epas_cpu_kernels()[i].target; ++i) {
+            const EPASCPUKernelTime time = epas_cpu_kernel_time(i);
+            const bool isProduct = product.target == epas_cpu_kernels()[i].target;
+            if (isProduct) result = {time.calls, time.seconds};
+            if (!isProduct && time.calls + time.seconds != 0) fail(product, "counted for another");
+        }
+        return result;
+    };
+    product.run();
+    if (counted() != std::pair<int64_t, double>()) fail(product, "is counted without being asked");
+    for (int repeat = 0; repeat < 2; ++repeat) {
+        const auto start = std::chrono::steady_clock::now();
+        epas_cpu_kernels_count_times(1);
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 4; ++i) {
+            threads.emplace_back([&] {
+                KernelCall mine = product;
+                mine.result = Array(product.result.type, product.result.dimensions);
+                for (int j = 0; j < 10; ++j) mine.run();
+            });
+        }
+        for (std::thread &thread : threads) thread.join();
+        epas_cpu_kernels_count_times(0);
+        const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+        product.run();
+        const auto [calls, seconds] = counted();
+        if (calls != 40) fail(product, "is counted " + std::to_string(calls) + " times, not 40");
+        if (seconds <= 0 || seconds > passed.count()) {
+            fail(product, "takes " + std::to_string(seconds) + " s as counted");
+        }
+    }
+}
+
 /// Numbers that are not normal are zero to every thread, however the caller's is set.
 static void checkSmallNumbers(Random &random) {
     const ElementType type = ElementType::float32;
@@ -500,6 +539,7 @@ int main() {
     checkRefusals(random);
     checkProductRefusals(random);
     checkConcurrency(random);
+    checkTimes(random);
     checkSmallNumbers(random);
     for (ElementType type : {ElementType::float32, ElementType::bfloat16}) {
         const bool isNarrow = type == ElementType::bfloat16;

@@ -36,7 +36,9 @@ namespace EPAS_ISA {
 #include "Numbers.h"
 #include "RowRoutines.h"
 #include "LinearRoutine.h"
+#include "Words.h"
 #include "ProductRoutine.h"
+#include "LimitRoutine.h"
 #include "CrossEntropyRoutine.h"
 #include "ScoreRoutines.h"
 #include "MixRoutines.h"
@@ -46,6 +48,7 @@ namespace EPAS_ISA {
 
 template <class Element> constexpr TypedRoutines<Element> typed() {
     return {
+        dotProducts<Element>,
         rmsNorm<Element>, rotary<Element>, swiGLU<Element>, linear<Element>,
         panelWords<Element>, packColumns<Element>, product<Element>, productTiling,
         crossEntropy<Element>,

@@ -130,14 +130,13 @@ EPAS_INLINE float largest(Floats v) {
 }
 
 /// e to the power of x: 2ⁿ · eʳ with |r| <= ln 2 / 2 and eʳ by its Taylor series, whose first
-/// missing term is 5e-9. Zero and infinity where a normal float32 would not hold the result.
-EPAS_INLINE Floats exponential(Floats x) {
-    const Floats clamped = larger(-larger(-x, (Floats)(-88.37f)), (Floats)(-87.33f));
+/// missing term is 5e-9. x is from -87.33 to 88.37, so that 2ⁿ is a normal float32, or not a number.
+EPAS_INLINE Floats boundedPower(Floats x) {
     // Adding 1.5 · 2²³ rounds to an integer, which is then in the lowest bits.
-    const Floats shifted = multiplyAdd(clamped, (Floats)1.44269504f, (Floats)12582912.0f);
+    const Floats shifted = multiplyAdd(x, (Floats)1.44269504f, (Floats)12582912.0f);
     const Floats n = shifted - (Floats)12582912.0f;
     // ln 2 in two parts, the first one with zeros at its end, so that n times it is exact.
-    Floats r = multiplyAdd(n, (Floats)(-0.693359375f), clamped);
+    Floats r = multiplyAdd(n, (Floats)(-0.693359375f), x);
     r = multiplyAdd(n, (Floats)2.12194440e-4f, r);
     Floats power = (Floats)(1.0f / 5040);
     power = multiplyAdd(power, r, (Floats)(1.0f / 720));
@@ -147,8 +146,20 @@ EPAS_INLINE Floats exponential(Floats x) {
     power = multiplyAdd(power, r, (Floats)0.5f);
     power = multiplyAdd(power, r, (Floats)1.0f);
     power = multiplyAdd(power, r, (Floats)1.0f);
-    const Floats scale = (Floats)(((Words)shifted << 23) + 0x3F800000u);
-    const Floats result = power * scale;
+    return power * (Floats)(((Words)shifted << 23) + 0x3F800000u);
+}
+
+/// e to the power of x; zero and infinity where a normal float32 would not hold the result.
+EPAS_INLINE Floats exponential(Floats x) {
+    const Floats clamped = larger(-larger(-x, (Floats)(-88.37f)), (Floats)(-87.33f));
+    const Floats result = boundedPower(clamped);
     const Floats bounded = select((Words)(x > (Floats)88.37f), (Floats)INFINITY, result);
     return select((Words)(x < (Floats)(-87.33f)), (Floats)0.0f, bounded);
+}
+
+/// As ``exponential``, where x is at most about zero; not a number where x is none.
+EPAS_INLINE Floats power(Floats x) {
+    const Words isSmall = (Words)(x < (Floats)(-87.33f));
+    const Floats result = boundedPower(select(isSmall, (Floats)(-87.33f), x));
+    return select(isSmall, (Floats)0.0f, result);
 }

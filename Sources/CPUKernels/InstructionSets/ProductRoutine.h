@@ -5,42 +5,28 @@
 //
 // Each result is added up in the order of the sum's index, whatever the tiles and blocks are.
 
-/// How numbers become words and words are multiplied.
+/// How numbers become words of a panel.
 template <class Element> struct Steps {
     /// Numbers along the sum in a word.
-    static constexpr int64_t size = 1;
-    /// Words of 16 numbers that follow each other along the sum.
-    EPAS_INLINE Words along(const Element *from) { return (Words)load(from); }
-    /// Words of 16 lanes, whose numbers along the sum are `stride` apart.
-    EPAS_INLINE Words across(const Element *from, int64_t) { return (Words)load(from); }
-    EPAS_INLINE Floats added(Floats sums, uint32_t a, Words b) {
-        float value;
-        memcpy(&value, &a, sizeof value);
-        return multiplyAdd((Floats)value, (Floats)b, sums);
-    }
-};
+    static constexpr int64_t size = Words32<Element>::depth;
 
-#if defined(EPAS_BF16_PRODUCTS)
-template <> struct Steps<BFloat16> {
-    static constexpr int64_t size = 2;
-    EPAS_INLINE Words along(const BFloat16 *from) {
+    /// Words of 16 numbers, or pairs of them, that follow each other along the sum.
+    EPAS_INLINE Words along(const Element *from) {
+        if constexpr (size == 1) return (Words)load(from);
         Words words;
         memcpy(&words, from, sizeof words);
         return words;
     }
-    EPAS_INLINE Words across(const BFloat16 *from, int64_t stride) {
+
+    /// Words of 16 lanes, whose numbers along the sum are `stride` apart.
+    EPAS_INLINE Words across(const Element *from, int64_t stride) {
+        if constexpr (size == 1) return (Words)load(from);
         Halves first, second;
         memcpy(&first, from, sizeof first);
         memcpy(&second, from + stride, sizeof second);
-        return __builtin_convertvector(first, Words)
-            | __builtin_convertvector(second, Words) << 16;
-    }
-    EPAS_INLINE Floats added(Floats sums, uint32_t a, Words b) {
-        return (Floats)_mm512_dpbf16_ps(
-            (__m512)sums, (__m512bh)_mm512_set1_epi32(static_cast<int>(a)), (__m512bh)b);
+        return paired(first, second);
     }
 };
-#endif
 
 /// Rows, and vectors of columns, of a tile whose sums are in registers.
 constexpr int64_t tileRows = EPAS_PRODUCT_ROWS;
@@ -57,30 +43,6 @@ constexpr int64_t rowBlock = rowTiles * tileRows;
 constexpr int64_t columnBlock = 24 * 32;
 /// The words of a block of packed rows.
 constexpr int64_t rowWords = rowTiles * lanes * stepBlock;
-
-/// The transpose of sixteen vectors.
-EPAS_INLINE void transpose(Words (&v)[lanes]) {
-#define EPAS_EXCHANGE(distance, ...)                                                        \
-    EPAS_UNROLL for (int i = 0; i < lanes; ++i) {                                           \
-        if ((i & distance) != 0) continue;                                                  \
-        const Words a = v[i], b = v[i + distance];                                          \
-        v[i] = __builtin_shufflevector(a, b, EPAS_LOW_##distance);                          \
-        v[i + distance] = __builtin_shufflevector(a, b, EPAS_HIGH_##distance);              \
-    }
-#define EPAS_LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
-#define EPAS_HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
-#define EPAS_LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
-#define EPAS_HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
-#define EPAS_LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
-#define EPAS_HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
-#define EPAS_LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
-#define EPAS_HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
-    EPAS_EXCHANGE(8)
-    EPAS_EXCHANGE(4)
-    EPAS_EXCHANGE(2)
-    EPAS_EXCHANGE(1)
-#undef EPAS_EXCHANGE
-}
 
 /// Packs up to sixteen lanes of a matrix, zeros behind them and behind the end of the sum.
 ///
@@ -113,7 +75,7 @@ static void pack(
             transpose(block);
             const int64_t steps = (left + S::size - 1) / S::size;
             for (int64_t i = 0; i < steps; ++i, words += stride) {
-                memcpy(words, &block[i], sizeof block[i]);
+                storeWords(words, block[i]);
             }
         }
         return;
@@ -132,7 +94,7 @@ static void pack(
             }
             word = S::across(last, lanes);
         }
-        memcpy(words, &word, sizeof word);
+        storeWords(words, word);
     }
 }
 
@@ -177,11 +139,12 @@ static __attribute__((noinline)) void productTile(
     for (int64_t k = 0; k < steps; ++k, a += lanes, b += tileColumns) {
         Words words[tileVectors];
         EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
-            memcpy(&words[v], b + v * lanes, sizeof words[v]);
+            words[v] = loadWords(b + v * lanes);
         }
         EPAS_UNROLL for (int r = 0; r < tileRows; ++r) {
             EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
-                partial[r][v] = Steps<Element>::added(partial[r][v], a[r], words[v]);
+                partial[r][v] = Words32<Element>::added(
+                    partial[r][v], (Words)a[r], words[v]);
             }
         }
     }

@@ -1,52 +1,7 @@
 // Products of tiles, c = a b, and how tiles become operands of them.
 //
-// Operands are in words of 32 bits, which hold a number, or two that follow each other along what
-// is summed over where there are dot products of pairs. a is [rows][steps], b is [steps][columns],
-// so that a word of a meets sixteen of b.
-
-/// How numbers become words and words are multiplied.
-template <class Element> struct Words32 {
-    /// Numbers in a word.
-    static constexpr int64_t depth = 1;
-    /// Whether numbers in memory are words already.
-    static constexpr bool isMemory = sizeof(Element) == sizeof(uint32_t);
-
-    EPAS_INLINE Floats added(Floats sums, Words a, Words b) {
-        return multiplyAdd((Floats)a, (Floats)b, sums);
-    }
-};
-
-#if defined(EPAS_BF16_PRODUCTS)
-template <> struct Words32<BFloat16> {
-    static constexpr int64_t depth = 2;
-    static constexpr bool isMemory = true;
-
-    EPAS_INLINE Floats added(Floats sums, Words a, Words b) {
-        return (Floats)_mm512_dpbf16_ps((__m512)sums, (__m512bh)a, (__m512bh)b);
-    }
-};
-#endif
-
-EPAS_INLINE Words loadWords(const uint32_t *from) {
-    Words words;
-    memcpy(&words, from, sizeof words);
-    return words;
-}
-
-EPAS_INLINE void storeWords(uint32_t *to, Words words) { memcpy(to, &words, sizeof words); }
-
-/// Rounds to bfloat16.
-EPAS_INLINE Halves narrowed(Floats values) {
-#if defined(EPAS_BF16_PRODUCTS)
-    return (Halves)_mm512_cvtneps_pbh((__m512)values);
-#else
-    return rounded<Words, Halves>(values);
-#endif
-}
-
-EPAS_INLINE Words paired(Halves first, Halves second) {
-    return __builtin_convertvector(first, Words) | __builtin_convertvector(second, Words) << 16;
-}
+// a is [rows][steps] and b is [steps][columns] words (Words.h), so that a word of a meets sixteen
+// of b.
 
 template <class Element, int rows, int vectors, bool adds>
 static __attribute__((noinline)) void multiplyTile(
@@ -113,21 +68,6 @@ static void multiply(
     }
 }
 
-/// The transpose of sixteen vectors: four times, each vector's lanes are dealt out to two vectors.
-EPAS_INLINE void transposeBlock(Words (&block)[lanes]) {
-    EPAS_UNROLL for (int turn = 0; turn < 4; ++turn) {
-        Words next[lanes];
-        EPAS_UNROLL for (int i = 0; i < lanes / 2; ++i) {
-            const Words a = block[i], b = block[i + lanes / 2];
-            next[2 * i] = __builtin_shufflevector(
-                a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-            next[2 * i + 1] = __builtin_shufflevector(
-                a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-        }
-        EPAS_UNROLL for (int i = 0; i < lanes; ++i) block[i] = next[i];
-    }
-}
-
 /// [rows][columns] to [columns][rows]; both are multiples of 16.
 static inline void transposeWords(
     const uint32_t *from, int64_t fromStride, int64_t rows, int64_t columns, uint32_t *to,
@@ -139,7 +79,7 @@ static inline void transposeWords(
             EPAS_UNROLL for (int i = 0; i < lanes; ++i) {
                 block[i] = loadWords(from + (row + i) * fromStride + column);
             }
-            transposeBlock(block);
+            transpose(block);
             EPAS_UNROLL for (int i = 0; i < lanes; ++i) {
                 storeWords(to + (column + i) * toStride + row, block[i]);
             }
@@ -199,25 +139,4 @@ static void packPairs(
             }
         }
     }
-}
-
-/// e to the power of x where x is at most about zero; not a number where x is none. Otherwise as
-/// ``exponential``.
-EPAS_INLINE Floats power(Floats x) {
-    const Words isSmall = (Words)(x < (Floats)(-87.33f));
-    const Floats clamped = select(isSmall, (Floats)(-87.33f), x);
-    const Floats shifted = multiplyAdd(clamped, (Floats)1.44269504f, (Floats)12582912.0f);
-    const Floats n = shifted - (Floats)12582912.0f;
-    Floats r = multiplyAdd(n, (Floats)(-0.693359375f), clamped);
-    r = multiplyAdd(n, (Floats)2.12194440e-4f, r);
-    Floats result = (Floats)(1.0f / 5040);
-    result = multiplyAdd(result, r, (Floats)(1.0f / 720));
-    result = multiplyAdd(result, r, (Floats)(1.0f / 120));
-    result = multiplyAdd(result, r, (Floats)(1.0f / 24));
-    result = multiplyAdd(result, r, (Floats)(1.0f / 6));
-    result = multiplyAdd(result, r, (Floats)0.5f);
-    result = multiplyAdd(result, r, (Floats)1.0f);
-    result = multiplyAdd(result, r, (Floats)1.0f);
-    result *= (Floats)(((Words)shifted << 23) + 0x3F800000u);
-    return select(isSmall, (Floats)0.0f, result);
 }

@@ -29,6 +29,26 @@ const char *epas_cpu_instruction_set(void);
 /// Results do not depend on it. Threads that cannot be started are done without.
 void epas_cpu_set_threads(int threads);
 
+/// What the calls of a function took.
+typedef struct {
+    long long calls;
+    /// While several calls run at once, each of them is given an equal part of the time.
+    double seconds;
+} EPASCPUKernelTime;
+
+/// Begins to count the time of calls, from zero, or ends it.
+void epas_cpu_kernels_count_times(int counts);
+
+/// The calls, since the counting began, of the function with that index in `epas_cpu_kernels`.
+EPASCPUKernelTime epas_cpu_kernel_time(int index);
+
+/// Floating-point operations in a second, on all threads, of dot products whose operands stay in
+/// registers: what products could reach at most. The best run of those that take `seconds` together.
+double epas_cpu_arithmetic_speed(int is_bfloat16, double seconds);
+
+/// Bytes in a second that all threads read from memory, `bytes` in all; 0 if there are not as many.
+double epas_cpu_reading_speed(long long bytes);
+
 #ifdef __cplusplus
 }
 #endif
