@@ -16,6 +16,7 @@
 
 #include "CrossEntropy.h"
 #include "Fused.h"
+#include "Integers.h"
 #include "Kernel.h"
 #include "Products.h"
 #include "TrainingAttention.h"
@@ -323,43 +324,6 @@ static void checkRefusals(Random &random) {
         product.operands[1] = other;
         expectRefusal(product, "a weight must be [out, D] of the type of x or of int8");
     }
-    const KernelCall integers = makeLinear(random, type, type, 2, 65, 4, true, true, true);
-    for (const Array &other : {Array(type, {4, 1}), Array(type, {4, 3}), Array(type, {3, 2}),
-            Array(type, {4}), Array(ElementType::bfloat16, {4, 2})}) {
-        KernelCall call = integers;
-        call.operands[2] = other;
-        expectRefusal(
-            call, "the scales of an int8 weight must be [out, D/64], rounded up, of float32");
-    }
-    KernelCall cut = integers;
-    cut.operands.erase(cut.operands.begin() + 2, cut.operands.end());
-    expectRefusal(cut, "an operand or result is missing");
-    KernelCall longer = integers;
-    longer.operands.push_back(longer.operands.back());
-    expectRefusal(longer, "it takes x, a weight, and perhaps a bias and a residual");
-}
-
-/// Integers give, bit for bit, what the elements give that they stand for.
-static void checkIntegers(Random &random, ElementType type) {
-    for (const auto &[m, in, out] : {std::array<int64_t, 3>{1, 1, 1}, {1, 64, 4}, {1, 65, 5},
-            {2, 130, 9}, {5, 33, 6}, {6, 768, 40}, {7, 768, 40}, {13, 31, 3}, {130, 96, 70},
-            {1, 4160, 8}, {9, 4160, 8}, {8, 2085, 21}, {131, 2100, 5}}) {
-        for (ElementType resultType : {type, ElementType::float32}) {
-            const IntegerWeight weight(random, type, out, in);
-            const Array x = random.array(type, {m, in});
-            const Array first(resultType, {m, out}), second(resultType, {m, out});
-            std::string error =
-                call("epas.linear", {x, weight.integers, weight.scales}, {first});
-            if (error.empty()) error = call("epas.linear", {x, weight.elements}, {second});
-            if (error.empty()
-                && memcmp(first.bytes.get(), second.bytes.get(), first.size()) != 0) {
-                error = "integers give something else than their elements";
-            }
-            if (error.empty()) continue;
-            ++failures;
-            printf("epas.linear [%ld %ld %ld]: %s\n", long(m), long(in), long(out), error.c_str());
-        }
-    }
 }
 
 /// The same bits on every number of threads, and again.
@@ -569,7 +533,12 @@ int main() {
                     makeLinear(random, type, ElementType::float32, m, in, out, true, true));
             }
         }
-        checkIntegers(random, type);
+        for (const std::string &problem : {
+                checkIntegers(random, type), checkIntegerRefusals(random)}) {
+            if (problem.empty()) continue;
+            ++failures;
+            printf("%s\n", problem.c_str());
+        }
         for (const KernelCall &product : makeProducts(random, type)) {
             epas_cpu_set_threads(3);
             checkResults(product);
