@@ -6,7 +6,8 @@ import EPASGraph
 
 /// A projection: y = x Wᵀ, or y = x Wᵀ + b.
 struct Linear {
-    /// [out, in], in the compute type; or int8 with scales.
+    /// [out, in], in the compute type or float32, which products take in the type of their input; or
+    /// int8 with scales.
     let weight: Tensor
     /// The scales of integers, float32 [out, in / 64]; see ``QuantizedMatrix``.
     var scales: Tensor?
@@ -29,7 +30,9 @@ struct Linear {
 }
 
 extension Linear {
-    /// The weight's numbers, [out, in]: integers times their scales, rounded once.
+    /// The weight's numbers, [out, in]: as they are, or integers times their scales, rounded once.
+    ///
+    /// - Parameter type: Of what integers stand for.
     func values(as type: ElementType) -> Tensor {
         guard let scales else { return weight }
         let (out, width, count) = (
@@ -47,7 +50,8 @@ extension Linear {
         let weight = values(as: x.elementType)
         guard count > 0 else {
             return x.dot(
-                weight, contracting: ([x.shape.rank - 1], [1]), accumulating: .float32
+                weight.converted(to: x.elementType), contracting: ([x.shape.rank - 1], [1]),
+                accumulating: .float32
             ).converted(to: type)
         }
         let kernel = ProductKernel(transposesRight: true, resultType: type)

@@ -23,8 +23,7 @@ package struct Llama {
     /// - Parameters:
     ///   - computeType: `float32` or `bfloat16`.
     ///   - matrices: The format of the matrices among the arguments: `float32` for masters that are
-    ///     trained, which a compute type below is cast to at the start of the program, the compute
-    ///     type, or integers.
+    ///     trained, which products round to a compute type below, the compute type, or integers.
     package init(
         _ config: ModelConfig, computeType: ElementType,
         matrices: MatrixFormat = .floats(.float32), graph: Graph
@@ -43,12 +42,9 @@ package struct Llama {
         }
         func linear(_ name: String) -> Linear {
             let weight = byName[name + ".weight"] ?? []
-            let bias = byName[name + ".bias"]?[0]
-            guard weight.count == 2 else {
-                return Linear(
-                    weight: tensor(name + ".weight").converted(to: computeType), bias: bias)
-            }
-            return Linear(weight: weight[0], scales: weight[1], bias: bias)
+            return Linear(
+                weight: tensor(name + ".weight"), scales: weight.count == 2 ? weight[1] : nil,
+                bias: byName[name + ".bias"]?[0])
         }
         func norm(_ name: String) -> RMSNorm {
             RMSNorm(weight: tensor(name + ".weight"), epsilon: config.normEpsilon)
