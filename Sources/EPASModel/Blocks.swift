@@ -6,8 +6,11 @@ import EPASGraph
 
 /// A projection: y = x Wᵀ, or y = x Wᵀ + b.
 struct Linear {
-    /// [out, in], in the compute type or float32; products take it in the type of their input.
+    /// [out, in], in the compute type or float32, which products take in the type of their input; or
+    /// int8 with scales.
     let weight: Tensor
+    /// The scales of integers, float32 [out, in / 64]; see ``QuantizedMatrix``.
+    var scales: Tensor?
     /// [out], float32.
     var bias: Tensor?
 
@@ -27,10 +30,24 @@ struct Linear {
 }
 
 extension Linear {
+    /// The weight's numbers, [out, in]: as they are, or integers times their scales, rounded once.
+    ///
+    /// - Parameter type: Of what integers stand for.
+    func values(as type: ElementType) -> Tensor {
+        guard let scales else { return weight }
+        let (out, width, count) = (
+            weight.dimensions[0], weight.dimensions[1], scales.dimensions[1]
+        )
+        let factors = scales.broadcast(to: [out, count, QuantizedMatrix.block], along: [0, 1])
+            .reshaped([out, count * QuantizedMatrix.block]).sliced(along: 1, 0..<width)
+        return (weight.converted(to: .float32) * factors).converted(to: type)
+    }
+
     /// x Wᵀ, rounded once.
     private func product(_ x: Tensor, as type: ElementType) -> Tensor {
         let rows = x.dimensions.dropLast()
         let count = rows.reduce(1, *)
+        let weight = values(as: x.elementType)
         guard count > 0 else {
             return x.dot(
                 weight.converted(to: x.elementType), contracting: ([x.shape.rank - 1], [1]),

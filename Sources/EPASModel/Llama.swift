@@ -27,25 +27,29 @@ package struct Llama {
     ///
     /// - Parameters:
     ///   - computeType: `float32` or `bfloat16`.
-    ///   - matrices: The type of the matrices among the arguments: `float32` for masters that are
-    ///     trained, which products round to a compute type below, or the compute type. The other arguments are float32.
+    ///   - matrices: The format of the matrices among the arguments: `float32` for masters that are
+    ///     trained, which products round to a compute type below, the compute type, or integers.
     package init(
-        _ config: ModelConfig, computeType: ElementType, matrices: ElementType = .float32,
-        graph: Graph
+        _ config: ModelConfig, computeType: ElementType,
+        matrices: MatrixFormat = .floats(.float32), graph: Graph
     ) {
-        let specifications = config.parameters
-        let parameters = specifications.map {
-            graph.parameter($0.name, $0.shape(matricesAs: matrices))
+        var parameters: [Tensor] = []
+        var byName: [String: [Tensor]] = [:]
+        for stored in config.storedParameters(matrices) {
+            let arguments = zip([stored.name, stored.name + "_scale"], stored.shapes)
+                .map { graph.parameter($0, $1) }
+            byName[stored.name] = arguments
+            parameters += arguments
         }
-        let byName = Dictionary(uniqueKeysWithValues: zip(specifications.map(\.name), parameters))
         func tensor(_ name: String) -> Tensor {
-            guard let tensor = byName[name] else { fatalError("no parameter \(name)") }
+            guard let tensor = byName[name]?[0] else { fatalError("no parameter \(name)") }
             return tensor
         }
         func linear(_ name: String) -> Linear {
-            Linear(
-                weight: tensor(name + ".weight"),
-                bias: byName[name + ".bias"])
+            let weight = byName[name + ".weight"] ?? []
+            return Linear(
+                weight: tensor(name + ".weight"), scales: weight.count == 2 ? weight[1] : nil,
+                bias: byName[name + ".bias"]?[0])
         }
         func norm(_ name: String) -> RMSNorm {
             RMSNorm(weight: tensor(name + ".weight"), epsilon: config.normEpsilon)
@@ -71,7 +75,7 @@ package struct Llama {
                     down: linear(prefix + "mlp.down_proj")))
         }
         self.norm = norm("model.norm")
-        head = linear(config.tiedEmbeddings ? "model.embed_tokens" : "lm_head")
+        head = linear(byName["lm_head.weight"] == nil ? "model.embed_tokens" : "lm_head")
     }
 
     /// Returns the normed final hidden states, [B, T, D], in the compute type.
@@ -143,7 +147,8 @@ package struct Llama {
         else { return crossEntropy(logits: logits(ofHidden: hidden), targets: targets) }
         let count = tokens.shape.elementCount
         let operands = [
-            hidden.reshaped([count, config.width]), head.weight, targets.reshaped([count]),
+            hidden.reshaped([count, config.width]), head.values(as: computeType),
+            targets.reshaped([count]),
         ]
         return tokens.graph.apply(CrossEntropyKernel(), operands)[0].reshaped(tokens.dimensions)
     }

@@ -1,6 +1,7 @@
 // Sixteen numbers at a time.
 
 #define EPAS_INLINE static inline __attribute__((always_inline))
+#define EPAS_MEMBER inline __attribute__((always_inline))
 
 // Arrays of vectors stay in registers only where every index is known.
 #define EPAS_UNROLL _Pragma("clang loop unroll(full)")
@@ -43,6 +44,13 @@ EPAS_INLINE Floats load(const BFloat16 *from) {
     Halves halves;
     memcpy(&halves, from, sizeof halves);
     return floats(halves);
+}
+
+EPAS_INLINE Floats load(const int8_t *from) {
+    typedef int8_t Bytes __attribute__((ext_vector_type(16)));
+    Bytes bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, Floats);
 }
 
 EPAS_INLINE void store(float *to, Floats values) { memcpy(to, &values, sizeof values); }
