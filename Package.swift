@@ -109,13 +109,16 @@ let package = Package(
                 lifecycle,
                 logging, nioCore, nioHTTP1, nioHTTPTypes,
             ]),
+        room(
+            "EPASBenchmark",
+            ["EPASArray", "EPASGraph", "EPASModel", "EPASRuntime", "EPASTraining", collections]),
         room("EPASTesting", ["EPASArray", "EPASGraph", "EPASRuntime", collections]),
         .executableTarget(
             name: "epas",
             dependencies: [
-                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASEvaluation",
-                "EPASGraph", "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime",
-                "EPASServer", "EPASTemplate", "EPASTokenizer", "EPASTraining", arguments,
+                "EPASArray", "EPASBenchmark", "EPASCheckpoint", "EPASConfig", "EPASData",
+                "EPASEvaluation", "EPASGraph", "EPASInference", "EPASJSON", "EPASModel",
+                "EPASRuntime", "EPASServer", "EPASTemplate", "EPASTokenizer", "EPASTraining", arguments,
                 collections,
             ],
             swiftSettings: settings),
@@ -159,6 +162,7 @@ let package = Package(
                 "EPASArray", "EPASCheckpoint", "EPASInference", "EPASJSON", "EPASModel",
                 "EPASRuntime", "EPASTesting", "EPASTokenizer", collections,
             ]),
+        tests("EPASBenchmark", ["EPASArray", "EPASModel", "EPASRuntime", "EPASTesting"]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],
     cxxLanguageStandard: .cxx17

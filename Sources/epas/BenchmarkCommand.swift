@@ -1,5 +1,6 @@
 import ArgumentParser
 import EPASArray
+import EPASBenchmark
 import EPASModel
 import EPASRuntime
 import EPASTraining
@@ -9,7 +10,9 @@ import Foundation
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure speed on random tokens.",
-        subcommands: [BenchmarkTrainCommand.self, BenchmarkDecodeCommand.self])
+        subcommands: [
+            BenchmarkTrainCommand.self, BenchmarkDecodeCommand.self, BenchmarkKernelsCommand.self,
+        ])
 }
 
 struct BenchmarkTrainCommand: ParsableCommand {
@@ -30,6 +33,9 @@ struct BenchmarkTrainCommand: ParsableCommand {
 
     @Option(help: dtypeHelp)
     var dtype = ComputeType.bfloat16
+
+    @Flag(help: "Also say what a step's time goes into, kernel by kernel.")
+    var breakdown = false
 
     @OptionGroup var sharing: ShareListOption
     @OptionGroup var json: JSONOption
@@ -61,6 +67,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
                     compiled in \(fixed(result.compileSeconds, 1)) s, \
                     peak memory \(bytes(result.peakMemoryBytes ?? 0))
                     """)
+                if let parts = result.breakdown { try print(parts, of: result.secondsPerStep) }
             }
         }
     }
@@ -87,22 +94,34 @@ struct BenchmarkTrainCommand: ParsableCommand {
             (0..<batch * (sequence + 1)).map {
                 Int32(stream.bits(at: UInt64($0)) % UInt64(shape.vocabulary))
             }, [batch, sequence + 1])
-        var times: [Double] = []
+        var runs: [(seconds: Double, parts: StepBreakdown?)] = []
         var loss: Float = 0
         for index in 1...steps + 2 {
             start = clock.now
-            loss = try step(&state, batches: [tokens], step: index, learningRate: 3e-4).loss
-            if index > 2 { times.append((clock.now - start).inSeconds) }
+            let kernels = try KernelTimes.counting(breakdown) {
+                loss = try step(&state, batches: [tokens], step: index, learningRate: 3e-4).loss
+            }
+            let seconds = (clock.now - start).inSeconds
+            let parts = kernels.map { StepBreakdown(seconds: seconds, kernels: $0) }
+            if index > 2 { runs.append((seconds, parts)) }
         }
-        let seconds = times.sorted()[times.count / 2]
+        // A step of its own, so that its parts add up to its time.
+        let (seconds, parts) = runs.sorted { $0.seconds < $1.seconds }[runs.count / 2]
         let flops = shape.flops(sequence: sequence, plan: plan).training
         return Result(
             model: model, batch: batch, sequence: sequence, dtype: dtype.rawValue,
             share: plan.text(layers: shape.layers), steps: steps, secondsPerStep: seconds,
             tokensPerSecond: Double(batch * sequence) / seconds, flopsPerSample: flops,
             flopsPerSecond: flops * Double(batch) / seconds, compileSeconds: compileSeconds,
-            loss: loss, peakMemoryBytes: ProcessMemory.peakResidentBytes,
+            loss: loss, breakdown: parts?.seconds, peakMemoryBytes: ProcessMemory.peakResidentBytes,
             platform: client.platformName)
+    }
+
+    private func print(_ parts: [String: Double], of seconds: Double) throws {
+        let rows = StepBreakdown.sorted(parts).map { name, part in
+            [name, fixed(part * 1e3, 2), fixed(100 * part / seconds, 1) + " %"]
+        }
+        try printTable(["part of a step", "ms", "share"], rows)
     }
 
     private struct Result: Encodable {
@@ -120,6 +139,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
         let compileSeconds: Double
         /// After the last step.
         let loss: Float
+        /// Seconds of the median step by what they went into, if asked for.
+        let breakdown: [String: Double]?
         let peakMemoryBytes: Int?
         let platform: String
     }

@@ -48,7 +48,11 @@ struct HelpTests {
             ),
             (
                 ["benchmark", "train"],
-                "model batch sequence steps dtype share json plugin threads program-cache"
+                "model batch sequence steps dtype breakdown share json plugin threads program-cache"
+            ),
+            (
+                ["benchmark", "kernels"],
+                "model batch sequence rows repeats kernel dtype json plugin threads program-cache"
             ),
         ])
     func help(command: [String], options: String) throws {
