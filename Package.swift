@@ -62,7 +62,10 @@ let package = Package(
     targets: [
         .target(name: "COnig", linkerSettings: [.linkedLibrary("onig")]),
         .target(name: "CPJRT"),
-        .target(name: "CPUKernels"),
+        // Tests that train spend their time here.
+        .target(
+            name: "CPUKernels",
+            cxxSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         .target(
             name: "CSentencePiece",
             linkerSettings: [
