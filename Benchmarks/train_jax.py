@@ -8,7 +8,6 @@ jax.nn.dot_product_attention, weights cast to bfloat16 once a step. Weights and 
 float32, norms, softmax and loss are computed in float32; AdamW clips the gradient's norm to 1.
 """
 
-import argparse
 import functools
 import json
 import os
@@ -19,28 +18,14 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Scripts"))
 
-from shapes import SHAPES  # noqa: E402
 from sharing import Sharing  # noqa: E402
+from training_options import SHAPES, training_parser  # noqa: E402
 
 BETA1, BETA2, EPSILON, DECAY, RATE, CLIP = 0.9, 0.95, 1e-8, 0.1, 3e-4, 1.0
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", default="125m", choices=SHAPES)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--sequence", type=int, default=512)
-    parser.add_argument("--steps", type=int, default=5, help="timed ones, after two that are not")
-    parser.add_argument("--dtype", default="bfloat16", choices=["float32", "bfloat16"])
-    parser.add_argument("--share", default="")
-    parser.add_argument("--threads", type=int, default=0, help="0 takes every core")
-    return parser.parse_args()
-
-
 def main() -> None:
-    arguments = parse_arguments()
+    arguments = training_parser(__doc__).parse_args()
     os.environ["JAX_PLATFORMS"] = "cpu"
     if arguments.threads:
         # What XLA's CPU client reads when it is made, under its present and its former name.
