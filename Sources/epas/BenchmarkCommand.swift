@@ -19,8 +19,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Time whole training steps: forward, backward and update.")
 
-    @Option(help: ArgumentHelp(modelHelp, valueName: "name"))
-    var model = "125m"
+    @OptionGroup var model: PresetOption
 
     @Option(help: ArgumentHelp("Sequences in a batch.", valueName: "count"))
     var batch = 4
@@ -42,7 +41,6 @@ struct BenchmarkTrainCommand: ParsableCommand {
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
-        _ = try preset(model)
         try requirePositive([("batch", batch), ("sequence", sequence), ("steps", steps)])
         // Beyond, the sizes of a step's arrays could not even be computed.
         try require(
@@ -51,7 +49,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
     }
 
     func run() throws {
-        let shape = try preset(model)
+        let shape = try model.config()
         let plans = try sharing.plans(layers: shape.layers)
         let (client, cache) = try runtime.open()
         for plan in plans {
@@ -61,7 +59,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
             } else {
                 try printLine(
                     """
-                    \(model) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
+                    \(model.name) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
                     \(fixed(result.secondsPerStep, 3)) s/step (median of \(steps)), \
                     \(fixed(result.flopsPerSecond / 1e9, 1)) GFLOP/s, \
                     compiled in \(fixed(result.compileSeconds, 1)) s, \
@@ -109,7 +107,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
         let (seconds, parts) = runs.sorted { $0.seconds < $1.seconds }[runs.count / 2]
         let flops = shape.flops(sequence: sequence, plan: plan).training
         return Result(
-            model: model, batch: batch, sequence: sequence, dtype: dtype.rawValue,
+            model: model.name, batch: batch, sequence: sequence, dtype: dtype.rawValue,
             share: plan.text(layers: shape.layers), steps: steps, secondsPerStep: seconds,
             tokensPerSecond: Double(batch * sequence) / seconds, flopsPerSample: flops,
             flopsPerSecond: flops * Double(batch) / seconds, compileSeconds: compileSeconds,

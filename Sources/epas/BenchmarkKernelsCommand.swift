@@ -17,8 +17,7 @@ struct BenchmarkKernelsCommand: ParsableCommand {
             machine reaches in this run: dot products in registers, and reading memory.
             """)
 
-    @Option(help: ArgumentHelp(modelHelp, valueName: "name"))
-    var model = "125m"
+    @OptionGroup var model: PresetOption
 
     @Option(help: ArgumentHelp("Sequences in a batch of training.", valueName: "count"))
     var batch = 4
@@ -47,7 +46,6 @@ struct BenchmarkKernelsCommand: ParsableCommand {
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
-        _ = try preset(model)
         try requirePositive([
             ("batch", batch), ("sequence", sequence), ("rows", rows), ("repeats", repeats),
         ])
@@ -67,7 +65,7 @@ struct BenchmarkKernelsCommand: ParsableCommand {
                     + "Use --plugin cpu.")
         }
         let all = KernelCases(
-            try preset(model), type: dtype.elementType, batch: batch, sequence: sequence,
+            try model.config(), type: dtype.elementType, batch: batch, sequence: sequence,
             rows: rows
         ).all
         let cases = all.filter { kernel.map($0.target.contains) ?? true }
@@ -99,7 +97,7 @@ struct BenchmarkKernelsCommand: ParsableCommand {
             flops: speed.flops, bytes: speed.bytes,
             ofLimit: limits.seconds(flops: speed.flops, bytes: speed.bytes) / speed.seconds,
             flopsPerSecondLimit: limits.flopsPerSecond,
-            bytesPerSecondLimit: limits.bytesPerSecond, emptySeconds: empty, model: model,
+            bytesPerSecondLimit: limits.bytesPerSecond, emptySeconds: empty, model: model.name,
             batch: batch, sequence: sequence, rows: rows, dtype: dtype.rawValue,
             threads: client.threads, repeats: repeats)
     }
