@@ -42,7 +42,9 @@ struct MetadataExtension {
 enum class ElementType : int32_t {
     boolean = 1,
     int32 = 4,
+    int64 = 5,
     float32 = 11,
+    float64 = 12,
     bfloat16 = 16,
 };
 
@@ -77,6 +79,12 @@ struct Scalar {
     void *value;
 };
 
+struct NumberArray {
+    ElementType type;
+    size_t count;
+    void *start;
+};
+
 struct Attributes {
     size_t size;
     Extension *extensions;
@@ -86,6 +94,7 @@ struct Attributes {
     void **items;
 };
 
+constexpr int32_t arrayKind = 1;
 constexpr int32_t scalarKind = 3;
 
 /// An error object, which belongs to the plugin.

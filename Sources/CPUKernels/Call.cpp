@@ -1,5 +1,6 @@
 #include "Call.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -26,27 +27,50 @@ bool Operand::isRows(int64_t rank) const {
     return true;
 }
 
+int64_t Operand::count() const {
+    int64_t count = 1;
+    for (int64_t i = 0; i < rank(); ++i) count *= dimension(i);
+    return count;
+}
+
+bool Operand::hasDimensions(const Operand &other) const {
+    return rank() == other.rank()
+        && std::equal(buffer.dimensions, buffer.dimensions + rank(), other.buffer.dimensions);
+}
+
 Operand Call::buffer(const Buffers &buffers, int64_t index) {
     require(index < buffers.count, "an operand or result is missing");
     require(buffers.kinds[index] == bufferKind, "an operand or result is no buffer");
     return Operand(*static_cast<const Buffer *>(buffers.items[index]));
 }
 
-const void *Call::scalar(const char *name, ElementType type) const {
+static Refusal missing(const char *name) {
+    return Refusal{std::string("the setting ") + name + " is missing or of another type"};
+}
+
+const void *Call::setting(const char *name, int32_t kind) const {
     const Attributes &attributes = frame.attributes;
     for (int64_t i = 0; i < attributes.count; ++i) {
         const Bytes &found = *attributes.names[i];
         if (found.count != strlen(name) || memcmp(found.start, name, found.count) != 0) continue;
-        if (attributes.kinds[i] != scalarKind) break;
-        const Scalar &scalar = *static_cast<const Scalar *>(attributes.items[i]);
-        if (scalar.type != type) break;
-        return scalar.value;
+        if (attributes.kinds[i] != kind) break;
+        return attributes.items[i];
     }
-    throw Refusal{std::string("the setting ") + name + " is missing or of another type"};
+    throw missing(name);
+}
+
+const void *Call::scalar(const char *name, ElementType type) const {
+    const Scalar &scalar = *static_cast<const Scalar *>(setting(name, scalarKind));
+    if (scalar.type != type) throw missing(name);
+    return scalar.value;
 }
 
 float Call::float32(const char *name) const {
     return *static_cast<const float *>(scalar(name, ElementType::float32));
+}
+
+double Call::float64(const char *name) const {
+    return *static_cast<const double *>(scalar(name, ElementType::float64));
 }
 
 int32_t Call::int32(const char *name) const {
@@ -55,6 +79,12 @@ int32_t Call::int32(const char *name) const {
 
 bool Call::boolean(const char *name) const {
     return *static_cast<const bool *>(scalar(name, ElementType::boolean));
+}
+
+Int64s Call::int64s(const char *name) const {
+    const NumberArray &array = *static_cast<const NumberArray *>(setting(name, arrayKind));
+    if (array.type != ElementType::int64) throw missing(name);
+    return {static_cast<const int64_t *>(array.start), array.count};
 }
 
 static Error *error(const Frame *frame, ErrorCode code, const std::string &message) {

@@ -32,6 +32,12 @@ public:
 
     template <class Element> Element *as() const { return static_cast<Element *>(buffer.data); }
 
+    /// The number of elements.
+    int64_t count() const;
+
+    /// Whether the other one has the same dimensions.
+    bool hasDimensions(const Operand &other) const;
+
     /// Whether this holds elements of that type in those dimensions.
     bool is(ElementType type, std::initializer_list<int64_t> dimensions) const;
 
@@ -40,6 +46,15 @@ public:
 
 private:
     const Buffer &buffer;
+};
+
+/// The numbers of a setting.
+struct Int64s {
+    const int64_t *start;
+    size_t count;
+
+    const int64_t *begin() const { return start; }
+    const int64_t *end() const { return start + count; }
 };
 
 /// What a plugin passes to a kernel's function.
@@ -54,11 +69,14 @@ public:
 
     /// - Throws: Refusal if there is no such setting of that type.
     float float32(const char *name) const;
+    double float64(const char *name) const;
     int32_t int32(const char *name) const;
     bool boolean(const char *name) const;
+    Int64s int64s(const char *name) const;
 
 private:
     static Operand buffer(const Buffers &buffers, int64_t index);
+    const void *setting(const char *name, int32_t kind) const;
     const void *scalar(const char *name, ElementType type) const;
 
     const Frame &frame;

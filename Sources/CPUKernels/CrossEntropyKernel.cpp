@@ -42,8 +42,9 @@ void crossEntropy(const Call &call) {
     require(x.isRows(2), "x must be [M, D] of float32 or bfloat16");
     const int64_t rows = x.dimension(0), width = x.dimension(1);
     require(
-        weight.isRows(2) && weight.type() == x.type() && weight.dimension(1) == width,
-        "the weight must be [V, D] of the type of x");
+        weight.isRows(2) && weight.dimension(1) == width
+            && (weight.type() == x.type() || weight.type() == ElementType::float32),
+        "the weight must be [V, D] of the type of x or of float32");
     const int64_t classes = weight.dimension(0);
     require(targets.is(ElementType::int32, {rows}), "the targets must be [M] of int32");
     require(losses.is(ElementType::float32, {rows}), "the losses must be [M] of float32");
@@ -51,12 +52,12 @@ void crossEntropy(const Call &call) {
         gradients.is(x.type(), {rows, classes}), "the derivatives must be [M, V] of the type of x");
     forElementType(x.type(), [&](auto *type) {
         using Element = std::remove_pointer_t<decltype(type)>;
+        ProductCall<Element> logits{
+            {x.as<Element>(), width, false}, {}, {}, nullptr, 0, true, rows, classes, width, nullptr,
+        };
+        setRight(logits, weight, false);
         run(
-            ProductCall<Element>{
-                {x.as<Element>(), width, false}, {weight.as<Element>(), width, false}, nullptr, 0,
-                true, rows, classes, width, nullptr,
-            },
-            targets.as<int32_t>(), losses.as<float>(), gradients.as<Element>());
+            logits, targets.as<int32_t>(), losses.as<float>(), gradients.as<Element>());
     });
 }
 

@@ -22,6 +22,8 @@ constexpr char attentionName[] = "epas.attention";
 constexpr char attentionGradientName[] = "epas.attention_gradient";
 constexpr char sharedAttentionName[] = "epas.shared_attention";
 constexpr char sharedAttentionGradientName[] = "epas.shared_attention_gradient";
+constexpr char sumOfSquaresName[] = "epas.sum_of_squares";
+constexpr char adamWName[] = "epas.adamw";
 
 template <void (*kernel)(const epas::Call &), const char *target> EPASCPUKernel entry() {
     return {target, reinterpret_cast<void *>(&handler<kernel, target>)};
@@ -44,11 +46,13 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
         entry<epas::attentionGradient, attentionGradientName>(),
         entry<epas::sharedAttention, sharedAttentionName>(),
         entry<epas::sharedAttentionGradient, sharedAttentionGradientName>(),
+        entry<epas::sumOfSquares, sumOfSquaresName>(),
+        entry<epas::adamW, adamWName>(),
         {nullptr, nullptr},
     };
     return kernels;
 }
 
-int epas_cpu_kernels_version(void) { return 3; }
+int epas_cpu_kernels_version(void) { return 4; }
 
 void epas_cpu_set_threads(int threads) { epas::ThreadPool::shared().setThreads(threads); }

@@ -25,6 +25,8 @@ void attention(const Call &);
 void attentionGradient(const Call &);
 void sharedAttention(const Call &);
 void sharedAttentionGradient(const Call &);
+void sumOfSquares(const Call &);
+void adamW(const Call &);
 
 /// Calls the body with a null pointer to the C++ type of an element type of rows.
 template <class Body> void forElementType(ElementType type, const Body &body) {

@@ -8,6 +8,16 @@
 
 namespace epas {
 
+/// Gives the product its right matrix: of the type of the left one, or of float32.
+template <class Element>
+void setRight(ProductCall<Element> &call, const Operand &matrix, bool sumIsMajor) {
+    if (matrix.type() == ElementType::float32 && sizeof(Element) < sizeof(float)) {
+        call.wide = {matrix.as<float>(), matrix.dimension(1), sumIsMajor};
+    } else {
+        call.b = {matrix.as<Element>(), matrix.dimension(1), sumIsMajor};
+    }
+}
+
 /// A product whose right matrix is packed once, for any number of left ones.
 template <class Element> class PackedProduct {
 public:

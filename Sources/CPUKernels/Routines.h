@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "Call.h"
+#include "Optimizer.h"
 #include "TrainingAttention.h"
 
 namespace epas {
@@ -25,8 +26,8 @@ template <class Element> struct LinearCall {
 };
 
 /// A matrix of a product: rows or columns of the result, and numbers that are summed over.
-template <class Element> struct ProductOperand {
-    const Element *numbers;
+template <class Number> struct ProductOperand {
+    const Number *numbers;
     int64_t stride;    // between rows of the memory
     bool sumIsMajor;   // whether a row of the memory holds all lanes of one number of the sum
 };
@@ -34,6 +35,8 @@ template <class Element> struct ProductOperand {
 /// y = a b, summed over one index of each.
 template <class Element> struct ProductCall {
     ProductOperand<Element> a, b;
+    /// Stands for b where it has numbers: rounded to the type of a when it is packed.
+    ProductOperand<float> wide;
     void *y;                  // [rows, columns]
     int64_t resultStride;     // between its rows
     bool isFloat;             // whether the result's type is float32
@@ -128,6 +131,7 @@ struct Routines {
     const char *name;
     TypedRoutines<float> float32;
     TypedRoutines<BFloat16> bfloat16;
+    OptimizerRoutines optimizer;
 };
 
 /// The best instruction set's.

@@ -48,6 +48,15 @@ struct AttentionSizes {
     int64_t pairs() const { return tokenSteps * width; }
 };
 
+/// The logarithm of the sum of a row's powers of scores, in two parts: their sum alone would be off
+/// by up to 2⁻²⁴ of the largest score, and with it all of the row's probabilities.
+struct LogSumExp {
+    /// The largest score.
+    float maximum;
+    /// The logarithm of the sum of the powers of the scores less the largest one.
+    float logarithm;
+};
+
 /// What a layer brings to the backward pass of its probabilities.
 template <class Element> struct AttentionLayer {
     const Element *value;     // [B, T, K, H]
@@ -60,7 +69,7 @@ template <class Element> struct TrainingAttention {
     const Element *query, *key, *value;
     /// Kept probabilities, [B, N, triangle]; null where they are neither kept nor wanted.
     Element *probabilities;
-    float *logSumExp;  // [B, N, T]; null where the probabilities are given
+    LogSumExp *logSumExp;  // [B, N, T]; null where the probabilities are given
     /// Whether `logSumExp` is given, not wanted.
     bool isNormalized;
     Element *output;  // [B, T, N, H]

@@ -48,8 +48,8 @@ void requireLike(const Operand &operand, const Operand &other, const char *messa
 void requireLogSumExp(const Operand &logSumExp, const Operand &query) {
     require(
         logSumExp.is(
-            ElementType::float32, {query.dimension(0), query.dimension(2), query.dimension(1)}),
-        "the log-sum-exps must be [B, N, T] of float32");
+            ElementType::float32, {query.dimension(0), query.dimension(2), query.dimension(1), 2}),
+        "the log-sum-exps must be [B, N, T, 2] of float32");
 }
 
 void requireProbabilities(const Operand &kept, const Operand &query) {
@@ -118,7 +118,7 @@ void attention(const Call &call) {
         attention.key = key.as<Element>();
         attention.value = value.as<Element>();
         attention.output = call.result(0).as<Element>();
-        attention.logSumExp = call.result(1).as<float>();
+        attention.logSumExp = call.result(1).as<LogSumExp>();
         if (call.resultCount() == 3) attention.probabilities = call.result(2).as<Element>();
         attendAll(attention);
     });
@@ -149,7 +149,7 @@ void sharedAttention(const Call &call) {
         } else {
             attention.query = call.operand(0).as<Element>();
             attention.key = call.operand(1).as<Element>();
-            attention.logSumExp = call.operand(2).as<float>();
+            attention.logSumExp = call.operand(2).as<LogSumExp>();
             attention.isNormalized = true;
         }
         attendAll(attention);
@@ -191,7 +191,7 @@ void sharedAttentionGradient(const Call &call) {
         } else {
             attention.query = call.operand(0).as<Element>();
             attention.key = call.operand(1).as<Element>();
-            attention.logSumExp = call.operand(2).as<float>();
+            attention.logSumExp = call.operand(2).as<LogSumExp>();
             attention.queryRows = queries.get();
             attention.keyColumns = keys.get();
             forEachTile(
@@ -254,7 +254,7 @@ void attentionGradient(const Call &call) {
         }
         attention.query = query.as<Element>();
         attention.key = key.as<Element>();
-        attention.logSumExp = call.operand(2).as<float>();
+        attention.logSumExp = call.operand(2).as<LogSumExp>();
         if (isKept) attention.probabilities = call.operand(3).as<Element>();
         attention.layers = all.data();
         attention.layerCount = layers;

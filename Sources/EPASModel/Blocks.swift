@@ -6,7 +6,7 @@ import EPASGraph
 
 /// A projection: y = x Wᵀ, or y = x Wᵀ + b.
 struct Linear {
-    /// [out, in], in the compute type.
+    /// [out, in], in the compute type or float32; products take it in the type of their input.
     let weight: Tensor
     /// [out], float32.
     var bias: Tensor?
@@ -33,7 +33,8 @@ extension Linear {
         let count = rows.reduce(1, *)
         guard count > 0 else {
             return x.dot(
-                weight, contracting: ([x.shape.rank - 1], [1]), accumulating: .float32
+                weight.converted(to: x.elementType), contracting: ([x.shape.rank - 1], [1]),
+                accumulating: .float32
             ).converted(to: type)
         }
         let kernel = ProductKernel(transposesRight: true, resultType: type)

@@ -23,8 +23,7 @@ package struct Llama {
     /// - Parameters:
     ///   - computeType: `float32` or `bfloat16`.
     ///   - matrices: The type of the matrices among the arguments: `float32` for masters that are
-    ///     trained, which a compute type below is cast to at the start of the program, or the
-    ///     compute type. The other arguments are float32.
+    ///     trained, which products round to a compute type below, or the compute type. The other arguments are float32.
     package init(
         _ config: ModelConfig, computeType: ElementType, matrices: ElementType = .float32,
         graph: Graph
@@ -40,7 +39,7 @@ package struct Llama {
         }
         func linear(_ name: String) -> Linear {
             Linear(
-                weight: tensor(name + ".weight").converted(to: computeType),
+                weight: tensor(name + ".weight"),
                 bias: byName[name + ".bias"])
         }
         func norm(_ name: String) -> RMSNorm {

@@ -74,7 +74,9 @@ package final class Client: Sendable {
                 start: list.addressable_devices, count: list.num_addressable_devices
             ).map { try Device(handle: $0!, plugin: plugin) }
 
-            kernels = platformName == "cpu" ? try plugin.registerCPUKernels() : []
+            kernels =
+                platformName == "cpu"
+                ? try options.kernels.chosen(from: plugin.registerCPUKernels()) : []
             if !kernels.isEmpty { epas_cpu_set_threads(Int32(threads)) }
         } catch {
             Self.destroy(handle, plugin)

@@ -11,16 +11,20 @@ package struct ClientOptions: Hashable, Sendable {
     package var preallocate: Bool?
     /// GPU: the device numbers to use; `nil` is all.
     package var visibleDevices: [Int]?
+    /// CPU: the functions of ours that programs may call.
+    package var kernels: KernelChoice
 
     package init(
         threads: Int = 0, cpuDevices: Int = 1, memoryFraction: Double? = nil,
-        preallocate: Bool? = nil, visibleDevices: [Int]? = nil
+        preallocate: Bool? = nil, visibleDevices: [Int]? = nil,
+        kernels: KernelChoice = .resolved()
     ) {
         self.threads = threads
         self.cpuDevices = cpuDevices
         self.memoryFraction = memoryFraction
         self.preallocate = preallocate
         self.visibleDevices = visibleDevices
+        self.kernels = kernels
     }
 
     /// Refuses values that plugins take for something else or stop the process over.

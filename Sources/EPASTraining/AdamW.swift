@@ -25,7 +25,7 @@ package struct AdamW: Hashable, Sendable {
         self.momentType = momentType
     }
 
-    /// A float32 parameter with its two moments of ``momentType``, all of one size.
+    /// A float32 parameter with its two moments, float32 or bfloat16, all of one size.
     struct Slot {
         let parameter: Tensor
         let first: Tensor
@@ -38,12 +38,15 @@ package struct AdamW: Hashable, Sendable {
         /// 1 / (1 - β₁ᵗ) and 1 / (1 - β₂ᵗ), computed by the host in double precision.
         let correction1: Tensor
         let correction2: Tensor
+        /// What gradients are multiplied with.
+        let scale: Tensor
     }
 
-    /// Returns the slot after one update by a gradient.
+    /// Returns the slot after one update by a gradient of any type, in plain operations.
     func updated(_ slot: Slot, gradient: Tensor, rates: Rates, decays: Bool) -> Slot {
         let dimensions = gradient.dimensions
         func spread(_ scalar: Tensor) -> Tensor { scalar.broadcast(to: dimensions, along: []) }
+        let gradient = gradient.converted(to: .float32) * spread(rates.scale)
         let first = slot.first.converted(to: .float32) * beta1 + gradient * (1 - beta1)
         let second =
             slot.second.converted(to: .float32) * beta2 + gradient * gradient * (1 - beta2)
@@ -52,7 +55,8 @@ package struct AdamW: Hashable, Sendable {
         if decays, weightDecay != 0 { direction = direction + slot.parameter * weightDecay }
         return Slot(
             parameter: slot.parameter - spread(rates.learningRate) * direction,
-            first: first.converted(to: momentType), second: second.converted(to: momentType))
+            first: first.converted(to: slot.first.elementType),
+            second: second.converted(to: slot.second.elementType))
     }
 
     /// The bias corrections of a step counted from 1.

@@ -59,7 +59,7 @@ package struct TrainingProgram: Sendable {
         let slots = slots(llama)
         let rates = rates(graph)
         let (loss, gradients) = lossAndGradients(llama, tokens: tokens(graph))
-        let updated = update(slots, gradients: gradients, loss: loss, rates: rates)
+        let updated = update(slots, gradients: gradients, loss: loss, batches: 1, rates: rates)
         let donated = 3 * llama.parameters.count
         return graph.program(
             named: "step", returning: updated,
@@ -85,9 +85,10 @@ package struct TrainingProgram: Sendable {
         let graph = Graph(kernels: kernels)
         let llama = Llama(model, computeType: computeType, graph: graph)
         let slots = slots(llama)
-        let means = sums(graph).map { $0 / Double(accumulation) }
+        let sums = sums(graph)
         let updated = update(
-            slots, gradients: Array(means.dropFirst()), loss: means[0], rates: rates(graph))
+            slots, gradients: Array(sums.dropFirst()), loss: sums[0] / Double(accumulation),
+            batches: accumulation, rates: rates(graph))
         let donated = 3 * llama.parameters.count
         return graph.program(
             named: "apply", returning: updated,
@@ -108,11 +109,10 @@ package struct TrainingProgram: Sendable {
         graph.parameter("tokens", Shape(.int32, [batch, sequence + 1]))
     }
 
-    private func rates(_ graph: Graph) -> AdamW.Rates {
-        func scalar(_ name: String) -> Tensor { graph.parameter(name, .scalar(.float32)) }
-        return AdamW.Rates(
-            learningRate: scalar("learning_rate"), correction1: scalar("correction_1"),
-            correction2: scalar("correction_2"))
+    private func rates(_ graph: Graph) -> [Tensor] {
+        ["learning_rate", "correction_1", "correction_2"].map {
+            graph.parameter($0, .scalar(.float32))
+        }
     }
 
     private func slots(_ llama: Llama) -> [AdamW.Slot] {
@@ -149,33 +149,32 @@ package struct TrainingProgram: Sendable {
 
     /// Clips, updates every active slot, and returns the program's results. A loss or gradient norm
     /// that is not finite leaves every slot as it was.
+    ///
+    /// - Parameters:
+    ///   - gradients: Of the active parameters, summed over batches.
+    ///   - loss: The batches' mean.
+    ///   - batches: How many batches the gradients are sums over.
+    ///   - rates: The learning rate and both bias corrections.
     private func update(
-        _ slots: [AdamW.Slot], gradients: [Tensor], loss: Tensor, rates: AdamW.Rates
+        _ slots: [AdamW.Slot], gradients: [Tensor], loss: Tensor, batches: Int, rates: [Tensor]
     ) -> [Tensor] {
-        let squares = gradients.map { gradient in
-            (gradient * gradient).sum(over: Array(0..<gradient.shape.rank))
-        }
-        let norm = sqrt(squares.dropFirst().reduce(squares[0], +))
-        let finite = loss.isFinite() & norm.isFinite()
+        let graph = loss.graph
+        // What products in a narrower type gave is read as such.
+        let gradients = gradients.map(\.unwidened)
+        let norm = sqrt(graph.apply(SumOfSquaresKernel(), gradients)[0]) / Double(batches)
+        var scale = graph.constant(1, .scalar(.float32))
+        // As PyTorch's clip_grad_norm_: the small constant keeps a zero norm divisible.
+        if let clip { scale = min(scale, clip / (norm + 1e-6)) }
+        let kernel = AdamWKernel(
+            optimizer, decays: active.map { model.parameters[$0].role == .matrix })
+        let updated = kernel(
+            active.map { slots[$0] }, gradients: gradients,
+            rates: AdamW.Rates(
+                learningRate: rates[0], correction1: rates[1], correction2: rates[2],
+                scale: scale / Double(batches)),
+            updates: loss.isFinite() & norm.isFinite())
         var slots = slots
-        for (index, gradient) in zip(active, gradients) {
-            var gradient = gradient
-            if let clip {
-                // As PyTorch's clip_grad_norm_: the small constant keeps a zero norm divisible.
-                let one = loss.graph.constant(1, .scalar(.float32))
-                let scale = min(one, clip / (norm + 1e-6))
-                gradient = gradient * scale.broadcast(to: gradient.dimensions, along: [])
-            }
-            let slot = slots[index]
-            let updated = optimizer.updated(
-                slot, gradient: gradient, rates: rates,
-                decays: model.parameters[index].role == .matrix)
-            let keep = finite.broadcast(to: gradient.dimensions, along: [])
-            slots[index] = AdamW.Slot(
-                parameter: select(keep, updated.parameter, slot.parameter),
-                first: select(keep, updated.first, slot.first),
-                second: select(keep, updated.second, slot.second))
-        }
+        for (index, slot) in zip(active, updated) { slots[index] = slot }
         return slots.map(\.parameter) + slots.map(\.first) + slots.map(\.second) + [loss, norm]
     }
 }

@@ -16,7 +16,12 @@ namespace epas {
 inline std::string checkCrossEntropy(
     Random &random, ElementType type, int64_t rows, int64_t width, int64_t classes
 ) {
-    const Array x = random.array(type, {rows, width}), w = random.array(type, {classes, width});
+    const Array x = random.array(type, {rows, width});
+    // A float32 weight is taken as its numbers rounded to the type of x.
+    const Array given =
+        random.array(rows % 2 ? ElementType::float32 : type, {classes, width});
+    Array w(type, {classes, width});
+    for (int64_t i = 0; i < w.count(); ++i) w.set(i, given.at(i));
     Array targets(ElementType::int32, {rows});
     for (int64_t row = 0; row < rows; ++row) {
         // Every fifth one is no class.
@@ -30,7 +35,7 @@ inline std::string checkCrossEntropy(
         epas_cpu_set_threads(threads);
         const std::vector<Array> results{
             Array(ElementType::float32, {rows}), Array(type, {rows, classes})};
-        const std::string error = call("epas.cross_entropy", {x, w, targets}, results);
+        const std::string error = call("epas.cross_entropy", {x, given, targets}, results);
         if (!error.empty()) return name + ": " + error;
         if (first.empty()) {
             first = results;
@@ -114,7 +119,9 @@ inline std::string checkCrossEntropyRefusals(Random &random) {
                 "it takes x, a weight and targets, and gives losses and derivatives"},
             {{targets, w, targets}, {losses, gradients}, "x must be [M, D] of float32 or bfloat16"},
             {{x, Array(type, {5, 4}), targets}, {losses, gradients},
-                "the weight must be [V, D] of the type of x"},
+                "the weight must be [V, D] of the type of x or of float32"},
+            {{x, Array(ElementType::bfloat16, {5, 3}), targets}, {losses, gradients},
+                "the weight must be [V, D] of the type of x or of float32"},
             {{x, w, Array(ElementType::int32, {3})}, {losses, gradients},
                 "the targets must be [M] of int32"},
             {{x, w, targets}, {gradients, gradients}, "the losses must be [M] of float32"},

@@ -83,6 +83,9 @@ struct Setting {
     float number = 0;
     bool flag = false;
     int32_t index = 0;
+    double wide = 0;
+    bool isArray = false;
+    std::vector<int64_t> numbers = {};
 };
 
 /// Calls the kernel; returns its error's text, or nothing.
@@ -118,18 +121,26 @@ inline std::string call(
     std::vector<int32_t> kinds(buffers.size(), bufferKind);
     std::vector<Bytes> names;
     std::vector<Scalar> scalars;
+    std::vector<NumberArray> arrays;
     for (const Setting &setting : settings) {
         names.push_back({setting.name.data(), setting.name.size()});
         const void *value = &setting.number;
         if (setting.type == ElementType::boolean) value = &setting.flag;
         if (setting.type == ElementType::int32) value = &setting.index;
+        if (setting.type == ElementType::float64) value = &setting.wide;
         scalars.push_back({setting.type, const_cast<void *>(value)});
+        arrays.push_back(
+            {setting.type, setting.numbers.size(), const_cast<int64_t *>(setting.numbers.data())});
     }
     std::vector<Bytes *> namePointers;
-    std::vector<void *> scalarPointers;
+    std::vector<void *> values;
+    std::vector<int32_t> valueKinds;
     for (Bytes &name : names) namePointers.push_back(&name);
-    for (Scalar &scalar : scalars) scalarPointers.push_back(&scalar);
-    std::vector<int32_t> scalarKinds(settings.size(), scalarKind);
+    for (size_t i = 0; i < settings.size(); ++i) {
+        const bool isArray = settings[i].isArray;
+        values.push_back(isArray ? static_cast<void *>(&arrays[i]) : &scalars[i]);
+        valueKinds.push_back(isArray ? arrayKind : scalarKind);
+    }
 
     const int64_t count = operands.size(), resultCount = results.size();
     Frame frame{};
@@ -142,8 +153,8 @@ inline std::string call(
         items.data() + count,
     };
     frame.attributes = {
-        sizeof(Attributes), nullptr, int64_t(settings.size()), scalarKinds.data(),
-        namePointers.data(), scalarPointers.data(),
+        sizeof(Attributes), nullptr, int64_t(settings.size()), valueKinds.data(),
+        namePointers.data(), values.data(),
     };
     return handler(&frame) ? message : "";
 }

@@ -10,15 +10,20 @@ struct ProductSize {
     int64_t rows, sum, columns;
 };
 
+/// - Parameter isWide: Whether the right operand is float32, whatever the left one is; the product
+///   is that of its numbers rounded to the left one's type.
 inline KernelCall makeProduct(
     Random &random, ElementType type, ElementType resultType, ProductSize size,
-    bool transposesLeft, bool transposesRight
+    bool transposesLeft, bool transposesRight, bool isWide = false
 ) {
     const auto [m, s, n] = size;
     typedef std::vector<int64_t> Dimensions;
     const Array a = random.array(type, transposesLeft ? Dimensions{s, m} : Dimensions{m, s});
-    const Array b = random.array(type, transposesRight ? Dimensions{n, s} : Dimensions{s, n});
-    KernelCall call{"epas.product", {a, b}, {}, Array(resultType, {m, n}),
+    const Dimensions right = transposesRight ? Dimensions{n, s} : Dimensions{s, n};
+    const Array given = random.array(isWide ? ElementType::float32 : type, right);
+    Array b(type, right);
+    for (int64_t i = 0; i < s * n; ++i) b.set(i, given.at(i));
+    KernelCall call{"epas.product", {a, given}, {}, Array(resultType, {m, n}),
         {{"transposes_left", ElementType::boolean, 0, transposesLeft},
             {"transposes_right", ElementType::boolean, 0, transposesRight}}, {}, s, {}};
     for (int64_t row = 0; row < m; ++row) {
@@ -43,13 +48,15 @@ inline std::vector<KernelCall> makeProducts(Random &random, ElementType type) {
             calls.push_back(makeProduct(random, type, type, size, order & 1, order & 2));
             if (type == ElementType::float32) continue;
             calls.push_back(
+                makeProduct(random, type, type, size, order & 1, order & 2, true));
+            calls.push_back(
                 makeProduct(random, type, ElementType::float32, size, order & 1, order & 2));
         }
     }
     for (int i = 0; i < 12; ++i) {
         const ProductSize size{1 + random.below(60), 1 + random.below(80), 1 + random.below(90)};
-        calls.push_back(
-            makeProduct(random, type, type, size, random.below(2), random.below(2)));
+        calls.push_back(makeProduct(
+            random, type, type, size, random.below(2), random.below(2), random.below(2)));
     }
     return calls;
 }

@@ -71,7 +71,7 @@ public:
     }
     Array like(const Array &array) const { return Array(type, array.dimensions); }
     Array probabilities() const { return Array(type, {size.b, size.n, triangle()}); }
-    Array logSumExps() const { return Array(ElementType::float32, {size.b, size.n, size.t}); }
+    Array logSumExps() const { return Array(ElementType::float32, {size.b, size.n, size.t, 2}); }
 
     /// Every kernel's results: of each layer the output, then log-sum-exps, then of each sharing
     /// layer the values' gradient, then the gradients of queries, keys and the first values.
@@ -155,13 +155,17 @@ private:
         const int64_t rows = size.b * size.n * size.t;
         const double scale = 1 / std::sqrt(double(size.h));
         exact.resize(rows * size.t);
-        std::vector<double> total(rows);
+        std::vector<double> total(rows), most(rows, -INFINITY);
         forEachPair([&](int64_t row, int64_t j, int64_t q, int64_t k) {
-            exact[row * size.t + j] = std::exp(dot(query, q, key, k) * scale);
+            const double score = dot(query, q, key, k) * scale;
+            most[row] = std::max(most[row], score);
+            exact[row * size.t + j] = std::exp(score);
             total[row] += exact[row * size.t + j];
         });
         for (int64_t row = 0; row < rows; ++row) {
-            logarithms.push_back(std::log(total[row]));
+            // A score is the sum of products of up to 4, H of them, over √H.
+            logSumExp.push_back({most[row], 1});
+            logSumExp.push_back({std::log(total[row]) - most[row], 1});
             for (int64_t j = 0; j < size.t; ++j) exact[row * size.t + j] /= total[row];
         }
         outputs.resize(size.layers, std::vector<Expected>(query.count()));
@@ -216,12 +220,7 @@ private:
         for (int64_t l = 0; l < size.layers && problem.empty(); ++l) {
             problem = compare("an output", results[next++], outputs[l]);
         }
-        std::vector<Expected> logarithm(logarithms.size());
-        for (size_t i = 0; i < logarithms.size(); ++i) {
-            // A score is the sum of products of up to 4, H of them, over √H.
-            logarithm[i] = {logarithms[i], 1};
-        }
-        if (problem.empty()) problem = compare("a log-sum-exp", results[next], logarithm);
+        if (problem.empty()) problem = compare("a log-sum-exp", results[next], logSumExp);
         ++next;
         for (int64_t l = 1; l < size.layers && problem.empty(); ++l) {
             problem = compare("a value's gradient", results[next++], valueGradients[l]);
@@ -256,9 +255,9 @@ private:
         return "";
     }
 
-    std::vector<double> exact, logarithms;
+    std::vector<double> exact;
     std::vector<std::vector<Expected>> outputs, valueGradients;
-    std::vector<Expected> queryGradient, keyGradient;
+    std::vector<Expected> logSumExp, queryGradient, keyGradient;
 };
 
 /// Calls that must be refused; returns the first that was not, or nothing.
@@ -280,7 +279,7 @@ inline std::string checkTrainingAttentionRefusals(Random &random) {
             Case{"epas.attention", {q, k}, {y, sums}, "it takes queries, keys and values"},
             {"epas.attention", {q, k, k}, {y},
                 "it gives outputs, log-sum-exps and, where wanted, probabilities"},
-            {"epas.attention", {sums, k, k}, {y, sums},
+            {"epas.attention", {kept, k, k}, {y, sums},
                 "the queries must be [B, T, N, H] of float32 or bfloat16"},
             {"epas.attention", {q, narrow, k}, {y, sums}, heads},
             {"epas.attention", {q, odd, odd}, {y, sums}, heads},
@@ -288,13 +287,13 @@ inline std::string checkTrainingAttentionRefusals(Random &random) {
                 "there must be as many values as keys, of their type"},
             {"epas.attention", {q, k, k}, {k, sums}, "the outputs must be like the queries"},
             {"epas.attention", {q, k, k}, {y, kept},
-                "the log-sum-exps must be [B, N, T] of float32"},
+                "the log-sum-exps must be [B, N, T, 2] of float32"},
             {"epas.attention", {q, k, k}, {y, sums, sums}, triangle},
             {"epas.shared_attention", {k}, {y},
                 "it takes kept probabilities and values, or queries, keys, log-sum-exps and values"},
             {"epas.shared_attention", {sums, k}, {y}, triangle},
             {"epas.shared_attention", {q, k, kept, k}, {y},
-                "the log-sum-exps must be [B, N, T] of float32"},
+                "the log-sum-exps must be [B, N, T, 2] of float32"},
             {"epas.shared_attention_gradient", {sums, q}, {dk}, triangle},
             {"epas.shared_attention_gradient", {kept, q}, {odd}, heads},
             {"epas.attention_gradient", {q, k, sums}, {y, dk, dk},

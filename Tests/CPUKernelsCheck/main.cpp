@@ -17,6 +17,7 @@
 #include "CrossEntropy.h"
 #include "Fused.h"
 #include "Kernel.h"
+#include "Optimizer.h"
 #include "Products.h"
 #include "TrainingAttention.h"
 
@@ -342,16 +343,23 @@ static void checkProductRefusals(Random &random) {
     };
     const Array &a = good.operands[0], &b = good.operands[1], &y = good.result;
     expect({a}, y, "it takes two matrices");
-    for (const Array &other : {Array(ElementType::float32, {5, 4}), Array(type, {5, 0}),
+    for (const Array &other : {Array(ElementType::int32, {5, 4}), Array(type, {5, 0}),
             Array(type, {5}), Array(type, {1, 5, 4})}) {
-        expect({a, other}, y, "the operands must be two matrices of float32 or of bfloat16");
+        expect(
+            {a, other}, y,
+            "the operands must be two matrices of float32 or of bfloat16, or the left one of "
+            "bfloat16 and the right one of float32");
     }
+    expect(
+        {random.array(ElementType::float32, {3, 4}), b}, y,
+        "the operands must be two matrices of float32 or of bfloat16, or the left one of bfloat16 "
+        "and the right one of float32");
     expect(
         {a, Array(type, {4, 5})}, y, "the dimensions that are summed over must be equal");
     for (const Array &other : {Array(type, {5, 3}), Array(ElementType::int32, {3, 5})}) {
         expect(
             {a, b}, other,
-            "the result must be [rows, columns] of the type of the operands or of float32");
+            "the result must be [rows, columns] of the left operand's type or of float32");
     }
     KernelCall unset = good;
     unset.settings.pop_back();
@@ -485,8 +493,17 @@ static void checkTrainingAttention(Random &random, ElementType type) {
     }
 }
 
+static void checkOptimizers(Random &random) {
+    for (const std::string &problem : {checkOptimizer(random), checkOptimizerRefusals(random)}) {
+        if (problem.empty()) continue;
+        ++failures;
+        printf("%s\n", problem.c_str());
+    }
+}
+
 int main() {
     Random random{7};
+    checkOptimizers(random);
     checkRefusals(random);
     checkProductRefusals(random);
     checkConcurrency(random);

@@ -120,6 +120,20 @@ import Testing
         #expect(values.map { $0.doubles() } == tests.map(\.1))
     }
 
+    @Test func `only what was widened without rounding has a narrower form`() {
+        func parameter(_ type: ElementType) -> Tensor {
+            graph.parameter("\(type)", Shape(type, [2]))
+        }
+        let (narrow, wide) = (parameter(.bfloat16), parameter(.float32))
+        #expect(narrow.converted(to: .float32).unwidened.id == narrow.id)
+        let others = [
+            narrow, wide, wide.converted(to: .bfloat16), narrow.converted(to: .float64),
+            parameter(.float64).converted(to: .float32), parameter(.int32).converted(to: .float32),
+            narrow.converted(to: .float32) + wide,
+        ]
+        for tensor in others { #expect(tensor.unwidened.id == tensor.id) }
+    }
+
     @Test func `iota counts along its axis`() throws {
         let types: [ElementType] = [.int32, .uint8, .bfloat16]
         let values = try evaluate(

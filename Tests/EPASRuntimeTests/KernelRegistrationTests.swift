@@ -34,6 +34,7 @@ struct KernelRegistrationTests {
 
     @Test func `the CPU's clients have them`() throws {
         let names = [
+            "epas.adamw",
             "epas.attention",
             "epas.attention_gradient",
             "epas.attention_inputs",
@@ -47,6 +48,7 @@ struct KernelRegistrationTests {
             "epas.rotary",
             "epas.shared_attention",
             "epas.shared_attention_gradient",
+            "epas.sum_of_squares",
         ]
         #expect(client.kernels.sorted() == names)
         // A second client of the same plugin has them, too.
@@ -54,6 +56,23 @@ struct KernelRegistrationTests {
         #expect(second.kernels == client.kernels)
         try Self.check(second.compile(Self.norm()))
         try Self.check(client.compile(Self.norm()))
+    }
+
+    @Test func `some or none of them can be chosen`() throws {
+        func kernels(_ choice: String) throws -> [String] {
+            let choice = KernelChoice.resolved(environment: ["EPAS_CPU_KERNELS": choice])
+            return try Client(Plugin.load(.cpu), options: .init(threads: 1, kernels: choice))
+                .kernels.sorted()
+        }
+        #expect(KernelChoice.resolved(environment: [:]) == .all)
+        #expect(try kernels("all") == client.kernels.sorted())
+        #expect(try kernels("none") == [])
+        #expect(try kernels("epas.rotary,epas.product") == ["epas.product", "epas.rotary"])
+        let error = #expect(throws: RuntimeError.self) { try kernels("epas.product,epas.x") }
+        #expect(
+            try #require(error).description.hasPrefix(
+                "EPAS_CPU_KERNELS names \"epas.x\", which is no kernel; use all, none, or some of "
+                    + "epas.attention,epas.attention_gradient,"))
     }
 
     @Test func `what a function refuses is thrown`() throws {

@@ -95,6 +95,45 @@ struct TrainingProgramTests {
         #expect(uses.last == "\"func.return\"")
     }
 
+    /// The operands' types of the one call of a kernel.
+    private func operands(of target: String, in text: String) throws -> [Substring] {
+        let calls = text.split(separator: "\n").filter {
+            $0.contains("call_target_name = \"\(target)\"")
+        }
+        #expect(calls.count == 1)
+        let types = try #require(calls.first?.split(separator: "> : (").last)
+        return types.prefix(while: { $0 != ")" }).split(separator: ", ")
+    }
+
+    @Test("the optimizer takes gradients as products give them")
+    func narrowGradients() throws {
+        let shared = try program("qk:1", computeType: .bfloat16)
+        let text = shared.step()
+        let parameters = shared.active.map { Self.model.parameters[$0] }
+        let expected = parameters.map { parameter in
+            let dimensions = parameter.dimensions.map { "\($0)x" }.joined()
+            // Looking up rows has a float32 derivative.
+            let isNarrow = parameter.role == .matrix && !parameter.name.contains("embed_tokens")
+            return "tensor<\(dimensions)\(isNarrow ? "bf16" : "f32")>"
+        }
+        #expect(try operands(of: "epas.sum_of_squares", in: text).map(String.init) == expected)
+        let update = try operands(of: "epas.adamw", in: text)
+        #expect(update.count == 5 + 4 * parameters.count)
+        #expect(update.suffix(parameters.count).map(String.init) == expected)
+    }
+
+    /// Every moment is read once more where a parameter's update and its own are two loops, so that
+    /// the compiler would copy it first.
+    @Test("applying sums takes no memory beside the state", arguments: ["none", "kv:2"])
+    func appliesInPlace(share: String) throws {
+        let apply = try client.compile(program(share).apply(accumulation: 2))
+        let memory = try apply.memoryStatistics()
+        let state = 3 * Self.model.parameters.reduce(0) { $0 + 4 * $1.elementCount }
+        #expect(memory.aliased >= state)
+        // Scalars and the addresses of the results.
+        #expect(memory.temporary < state / 10)
+    }
+
     @Test("accumulated batches train as one batch of their sequences does")
     func accumulation() throws {
         var whole = try initialState()

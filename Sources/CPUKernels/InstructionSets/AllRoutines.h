@@ -35,6 +35,7 @@ namespace EPAS_ISA {
 
 #include "Numbers.h"
 #include "RowRoutines.h"
+#include "OptimizerRoutines.h"
 #include "LinearRoutine.h"
 #include "Words.h"
 #include "ProductRoutine.h"
@@ -60,7 +61,7 @@ template <class Element> constexpr TypedRoutines<Element> typed() {
 }  // namespace EPAS_ISA
 
 const Routines EPAS_ROUTINES = {
-    EPAS_NAME, EPAS_ISA::typed<float>(), EPAS_ISA::typed<BFloat16>(),
+    EPAS_NAME, EPAS_ISA::typed<float>(), EPAS_ISA::typed<BFloat16>(), EPAS_ISA::optimizer,
 };
 
 }  // namespace epas

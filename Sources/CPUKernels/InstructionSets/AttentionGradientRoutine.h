@@ -101,7 +101,7 @@ static void gradient(
     const int64_t tiles = call.tiles(), head = b * call.heads + n;
     const GradientMemory memory(words, sizes, tiles, call.layerCount);
     packGradient(call, b, n, memory);
-    const float scale = 1 / std::sqrt(static_cast<float>(call.head));
+    const float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(call.head)));
     std::fill_n(memory.query, tiles * tileTokens * sizes.width, 0.0f);
     for (int64_t j = 0; j < tiles; ++j) {
         std::fill_n(memory.key, tileTokens * sizes.width, 0.0f);
@@ -127,7 +127,7 @@ static void gradient(
                         memory.derivatives, tileTokens);
                 }
             }
-            const float *logSumExp = call.logSumExp + head * call.length + i * tileTokens;
+            const LogSumExp *logSumExp = call.logSumExp + head * call.length + i * tileTokens;
             const Element *kept = call.probabilities
                 ? call.probabilities + head * triangle(tiles) + triangle(i) + j * tileTokens
                 : nullptr;

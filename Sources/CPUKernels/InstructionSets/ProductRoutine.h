@@ -11,20 +11,37 @@ template <class Element> struct Steps {
     static constexpr int64_t size = Words32<Element>::depth;
 
     /// Words of 16 numbers, or pairs of them, that follow each other along the sum.
-    EPAS_INLINE Words along(const Element *from) {
-        if constexpr (size == 1) return (Words)load(from);
-        Words words;
-        memcpy(&words, from, sizeof words);
-        return words;
+    template <class Number> EPAS_INLINE Words along(const Number *from) {
+        if constexpr (size == 1) return numbers(from);
+        if constexpr (sizeof(Number) == sizeof(uint16_t)) {
+            Words words;
+            memcpy(&words, from, sizeof words);
+            return words;
+        } else {
+            const Halves both[2] = {halves(from), halves(from + lanes)};
+            Words words;
+            memcpy(&words, both, sizeof words);
+            return words;
+        }
     }
 
     /// Words of 16 lanes, whose numbers along the sum are `stride` apart.
-    EPAS_INLINE Words across(const Element *from, int64_t stride) {
-        if constexpr (size == 1) return (Words)load(from);
-        Halves first, second;
-        memcpy(&first, from, sizeof first);
-        memcpy(&second, from + stride, sizeof second);
-        return paired(first, second);
+    template <class Number> EPAS_INLINE Words across(const Number *from, int64_t stride) {
+        if constexpr (size == 1) return numbers(from);
+        return paired(halves(from), halves(from + stride));
+    }
+
+private:
+    /// Numbers of the operands' type, as float32.
+    template <class Number> EPAS_INLINE Words numbers(const Number *from) {
+        if constexpr (sizeof(Number) > sizeof(Element)) return (Words)floats(narrowed(load(from)));
+        return (Words)load(from);
+    }
+    EPAS_INLINE Halves halves(const float *from) { return narrowed(load(from)); }
+    EPAS_INLINE Halves halves(const BFloat16 *from) {
+        Halves halves;
+        memcpy(&halves, from, sizeof halves);
+        return halves;
     }
 };
 
@@ -44,36 +61,37 @@ constexpr int64_t columnBlock = 24 * 32;
 /// The words of a block of packed rows.
 constexpr int64_t rowWords = rowTiles * lanes * stepBlock;
 
-/// Packs up to sixteen lanes of a matrix, zeros behind them and behind the end of the sum.
+/// Packs up to sixteen lanes of a matrix, zeros behind the end of the sum.
 ///
 /// - Parameters:
-///   - first: The first lane; there are `count`.
+///   - first: The first lane; `count` are wanted, of `left` to the end of the matrix. Those behind
+///     the wanted ones hold anything, or zeros where the matrix has ended.
 ///   - begin: The first number along the sum, `end` the one behind the last.
 ///   - words: Where the first lane's first word goes; those of the next step are `stride` further.
-template <class Element>
+template <class Element, class Number>
 static void pack(
-    const ProductOperand<Element> &matrix, int64_t first, int64_t count, int64_t begin,
-    int64_t end, uint32_t *words, int64_t stride
+    const ProductOperand<Number> &matrix, int64_t first, int64_t count, int64_t left,
+    int64_t begin, int64_t end, uint32_t *words, int64_t stride
 ) {
     typedef Steps<Element> S;
     if (!matrix.sumIsMajor) {
-        const Element *from = matrix.numbers + first * matrix.stride;
+        const Number *from = matrix.numbers + first * matrix.stride;
         for (int64_t k = begin; k < end; k += lanes * S::size) {
-            const int64_t left = std::min(end - k, lanes * S::size);
+            const int64_t length = std::min(end - k, lanes * S::size);
             Words block[lanes];
             EPAS_UNROLL for (int i = 0; i < lanes; ++i) {
                 if (i >= count) {
                     block[i] = (Words)0u;
-                } else if (left == lanes * S::size) {
+                } else if (length == lanes * S::size) {
                     block[i] = S::along(from + i * matrix.stride + k);
                 } else {
-                    Element last[lanes * S::size] = {};
-                    memcpy(last, from + i * matrix.stride + k, left * sizeof(Element));
+                    Number last[lanes * S::size] = {};
+                    memcpy(last, from + i * matrix.stride + k, length * sizeof(Number));
                     block[i] = S::along(last);
                 }
             }
             transpose(block);
-            const int64_t steps = (left + S::size - 1) / S::size;
+            const int64_t steps = (length + S::size - 1) / S::size;
             for (int64_t i = 0; i < steps; ++i, words += stride) {
                 storeWords(words, block[i]);
             }
@@ -81,16 +99,16 @@ static void pack(
         return;
     }
     for (int64_t k = begin; k < end; k += S::size, words += stride) {
-        const Element *from = matrix.numbers + k * matrix.stride + first;
+        const Number *from = matrix.numbers + k * matrix.stride + first;
         Words word;
-        if (count >= lanes && k + S::size <= end) {
+        if (left >= lanes && k + S::size <= end) {
             word = S::across(from, matrix.stride);
         } else {
-            Element last[S::size * lanes] = {};
+            Number last[S::size * lanes] = {};
             for (int64_t i = 0; i < std::min(S::size, end - k); ++i) {
                 memcpy(
                     last + i * lanes, from + i * matrix.stride,
-                    std::min(count, lanes) * sizeof(Element));
+                    std::min(left, lanes) * sizeof(Number));
             }
             word = S::across(last, lanes);
         }
@@ -102,19 +120,50 @@ template <class Element> static int64_t panelWords(int64_t sum) {
     return (sum + Steps<Element>::size - 1) / Steps<Element>::size * tileColumns;
 }
 
+template <class Element, class Number>
+static void packPanels(
+    const ProductCall<Element> &call, const ProductOperand<Number> &matrix, int64_t firstPanel,
+    int64_t lastPanel
+) {
+    typedef Steps<Element> S;
+    const int64_t size = panelWords<Element>(call.sum);
+    for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
+        uint32_t *const words = call.packedColumns + panel * size;
+        const int64_t first = panel * tileColumns;
+        int64_t begin = 0;
+        // Whole panels take all of a row's numbers at once. Rows are often a power of two apart:
+        // few of their lines stay in the first cache, and no line is foreseen by the processor.
+        if (matrix.sumIsMajor && first + tileColumns <= call.columns) {
+            const Number *from = matrix.numbers + first;
+            uint32_t *to = words;
+            for (; begin + S::size <= call.sum; begin += S::size, to += tileColumns) {
+                const Number *row = from + begin * matrix.stride;
+                const int64_t ahead = std::min(begin + 16 * S::size, call.sum - S::size);
+                for (int64_t i = 0; i < S::size; ++i) {
+                    __builtin_prefetch(from + (ahead + i) * matrix.stride);
+                }
+                EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
+                    storeWords(to + v * lanes, S::across(row + v * lanes, matrix.stride));
+                }
+            }
+        }
+        EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
+            const int64_t count = std::max<int64_t>(call.columns - first - v * lanes, 0);
+            pack<Element>(
+                matrix, count > 0 ? first + v * lanes : 0, count, count, begin, call.sum,
+                words + begin / S::size * tileColumns + v * lanes, tileColumns);
+        }
+    }
+}
+
 template <class Element>
 static void packColumns(
     const ProductCall<Element> &call, int64_t firstPanel, int64_t lastPanel
 ) {
-    const int64_t size = panelWords<Element>(call.sum);
-    for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
-        EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
-            const int64_t first = panel * tileColumns + v * lanes;
-            const int64_t count = std::max<int64_t>(call.columns - first, 0);
-            pack(
-                call.b, count > 0 ? first : 0, count, 0, call.sum,
-                call.packedColumns + panel * size + v * lanes, tileColumns);
-        }
+    if (call.wide.numbers) {
+        packPanels(call, call.wide, firstPanel, lastPanel);
+    } else {
+        packPanels(call, call.b, firstPanel, lastPanel);
     }
 }
 
@@ -179,8 +228,8 @@ static void product(
         const int64_t end = std::min(begin + stepBlock * S::size, call.sum);
         const int64_t steps = (end - begin + S::size - 1) / S::size;
         for (int64_t row = firstRow; row < lastRow; row += tileRows) {
-            pack(
-                call.a, row, std::min(tileRows, lastRow - row), begin, end,
+            pack<Element>(
+                call.a, row, std::min(tileRows, lastRow - row), call.rows - row, begin, end,
                 workspace + (row - firstRow) / tileRows * lanes * stepBlock, lanes);
         }
         for (int64_t column = firstColumn; column < lastColumn; column += tileColumns) {

@@ -83,7 +83,7 @@ template <class Element> static void scores(
 ) {
     const int64_t group = call.group(), head = call.head, tokens = call.tokens;
     const int64_t queries = rows.count * group;
-    const float scale = 1 / std::sqrt(static_cast<float>(head));
+    const float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head)));
     const std::unique_ptr<float[]> query(new float[queries * head]);
     int64_t length = 0;
     for (int64_t row = 0; row < rows.count; ++row) {

@@ -83,11 +83,12 @@ EPAS_INLINE void storeRounded(BFloat16 *to, Floats values) {
     memcpy(to, &halves, sizeof halves);
 }
 
-/// Makes probabilities of a row of `seen` scores, zeros behind them up to `columns`, and returns
-/// the logarithm of the sum of the scores' powers.
+/// Makes probabilities of a row of `seen` scores, zeros behind them up to `columns`, and leaves
+/// their log-sum-exp.
 template <class Element>
-static float normalizeRow(
-    float *scores, int64_t seen, int64_t columns, float scale, Element *probabilities
+static void normalizeRow(
+    float *scores, int64_t seen, int64_t columns, float scale, Element *probabilities,
+    LogSumExp *logSumExp
 ) {
     Floats most = (Floats)(-INFINITY);
     for (int64_t i = 0; i < seen; i += lanes) {
@@ -108,15 +109,16 @@ static float normalizeRow(
         storeRounded(probabilities + i, load(scores + i) * factor);
     }
     memset(probabilities + whole, 0, (columns - whole) * sizeof(Element));
-    return maximum + std::log(total);
+    *logSumExp = {maximum, std::log(total)};
 }
 
 /// Probabilities of a row of a tile from its scores and their log-sum-exp; zeros beyond `seen`.
 EPAS_INLINE Floats probability(
-    const float *scores, int64_t column, int64_t seen, float scale, float logSumExp
+    const float *scores, int64_t column, int64_t seen, float scale, LogSumExp logSumExp
 ) {
+    const Floats score = load(scores + column);
     const Floats value = power(
-        multiplyAdd(load(scores + column), (Floats)scale, (Floats)(-logSumExp)));
+        multiplyAdd(score, (Floats)scale, (Floats)(-logSumExp.maximum)) - logSumExp.logarithm);
     if (seen >= column + lanes) return value;
     const Words numbers = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const uint32_t left = seen > column ? static_cast<uint32_t>(seen - column) : 0;
@@ -132,7 +134,7 @@ static void attend(
     const int64_t tiles = call.tiles(), count = call.tokens(tile);
     const int64_t rows = padded(count, EPAS_TILE_ROWS), columns = (tile + 1) * tileTokens;
     const int64_t keyTiles = (b * call.keyValueHeads + n / call.group()) * tiles;
-    const float scale = 1 / std::sqrt(static_cast<float>(call.head));
+    const float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(call.head)));
     TaskMemory task{memory};
     Element *probabilities = call.probabilities
         ? call.probabilities + (b * call.heads + n) * triangle(tiles) + triangle(tile)
@@ -142,7 +144,7 @@ static void attend(
         packRows(
             tokensOf(call, call.query, call.heads, b, n, tile), call.heads * call.head, count,
             call.head, queries, sizes.stride);
-        float *const logSumExp =
+        LogSumExp *const logSumExp =
             call.logSumExp + (b * call.heads + n) * call.length + tile * tileTokens;
         float *const scores = task.floats(tileTokens * columns);
         for (int64_t j = 0; j <= tile; ++j) {
@@ -156,7 +158,7 @@ static void attend(
             float *const from = scores + row * columns;
             Element *const to = probabilities + row * columns;
             if (!call.isNormalized) {
-                logSumExp[row] = normalizeRow(from, seen, columns, scale, to);
+                normalizeRow(from, seen, columns, scale, to, logSumExp + row);
                 continue;
             }
             for (int64_t i = 0; i < columns; i += lanes) {
@@ -229,7 +231,7 @@ static void valueGradient(
 ) {
     const AttentionSizes sizes = sizesOf(call);
     const int64_t tiles = call.tiles();
-    const float scale = 1 / std::sqrt(static_cast<float>(call.head));
+    const float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(call.head)));
     TaskMemory task{memory};
     float *const sums = task.floats(tileTokens * sizes.width);
     uint32_t *const pairs = task.words(tileTokens * tileTokens);
@@ -256,7 +258,7 @@ static void valueGradient(
                     call.keyColumns
                         + ((b * call.keyValueHeads + k) * tiles + tile) * sizes.columns(),
                     tileTokens, scores, tileTokens);
-                const float *logSumExp = call.logSumExp + head * call.length + i * tileTokens;
+                const LogSumExp *logSumExp = call.logSumExp + head * call.length + i * tileTokens;
                 const auto at = [&](int64_t row, int64_t c) __attribute__((always_inline)) {
                     if (row >= count) return (Floats)0.0f;
                     const int64_t seen = (i - tile) * tileTokens + row + 1;

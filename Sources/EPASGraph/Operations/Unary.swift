@@ -134,6 +134,13 @@ extension Tensor {
         return graph.append(Convert(to: elementType), self)
     }
 
+    /// What this was converted from where that has the same numbers in fewer bits; else itself.
+    package var unwidened: Tensor {
+        guard elementType == .float32, graph.nodes[id].operation is Convert else { return self }
+        let operand = graph.tensor(graph.nodes[id].operands[0])
+        return operand.elementType == .bfloat16 ? operand : self
+    }
+
     /// A mask of the elements that are neither infinite nor a NaN.
     package func isFinite() -> Tensor { graph.append(IsFinite(), self) }
 

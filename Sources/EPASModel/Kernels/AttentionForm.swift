@@ -79,12 +79,27 @@ struct AttentionForm {
             .transposed([0, 2, 1, 3])
     }
 
+    /// The log-sum-exps of scores [B, K, G, T, T] in two parts; see ``Shape/logSumExps``.
+    func logSumExps(_ scores: Tensor) -> Tensor {
+        let maximum = scores.max(over: [4]).stopGradient()
+        let powers = exp(scores - maximum.broadcast(to: scores.dimensions, along: [0, 1, 2, 3]))
+        let dimensions = maximum.dimensions
+        return concatenated(
+            [maximum, log(powers.sum(over: [4]))].map {
+                $0.reshaped([dimensions[0], heads, dimensions[3], 1])
+            }, along: 3)
+    }
+
     /// exp(scores - log-sum-exp), [B, K, G, T, T].
     func probabilities(query: Tensor, key: Tensor, logSumExp: Tensor) -> Tensor {
         let scores = scores(query: query, key: key)
         let dimensions = scores.dimensions
-        let sums = logSumExp.reshaped([dimensions[0], keyValueHeads, group, dimensions[3]])
-        return exp(scores - sums.broadcast(to: dimensions, along: [0, 1, 2, 3]))
+        func part(_ index: Int) -> Tensor {
+            logSumExp.sliced(along: 3, index..<index + 1)
+                .reshaped([dimensions[0], keyValueHeads, group, dimensions[3]])
+                .broadcast(to: dimensions, along: [0, 1, 2, 3])
+        }
+        return exp(scores - part(0) - part(1))
     }
 }
 
@@ -147,8 +162,10 @@ extension Shape {
             && query.dimensions[2].isMultiple(of: dimensions[2])
     }
 
-    /// The log-sum-exps for these queries, [B, N, T].
+    /// The log-sum-exps for these queries, [B, N, T, 2]: a row's largest score m, and
+    /// log Σ exp(score - m). Their sum alone, rounded to float32, would be off by as much as
+    /// 2⁻²⁴ of the largest score, and with it all probabilities of a row.
     var logSumExps: Shape {
-        Shape(.float32, [dimensions[0], dimensions[2], dimensions[1]])
+        Shape(.float32, [dimensions[0], dimensions[2], dimensions[1], 2])
     }
 }

@@ -8,8 +8,8 @@ package import EPASGraph
 ///
 /// Operands: queries [B, T, N, H], keys and values [B, T, K, H], all of type E.
 ///
-/// Results: the mixed values [B, T, N, H] of type E; the log-sum-exps of the scores [B, N, T],
-/// float32; and, where they are kept, the probabilities in type E (``KeptProbabilities``).
+/// Results: the mixed values [B, T, N, H] of type E; the log-sum-exps of the scores [B, N, T, 2],
+/// float32, in two parts (the largest score, and the rest); and, where they are kept, the probabilities in type E (``KeptProbabilities``).
 ///
 /// Layers that have the same probabilities take them from the last result: ``SharedAttentionKernel``
 /// tells it, by a deferred cotangent, all that their part of the backward pass needs.
@@ -44,7 +44,7 @@ package struct AttentionKernel: Kernel {
         let probabilities = softmax(scores, over: 4).converted(to: query.elementType)
         let results = [
             form.mixed(probabilities, value).converted(to: query.elementType),
-            logSumExp(scores, over: 4).reshaped(query.shape.logSumExps.dimensions),
+            form.logSumExps(scores),
         ]
         return keepsProbabilities
             ? results + [KeptProbabilities.packed(probabilities)] : results
@@ -93,7 +93,7 @@ package struct AttentionGradientKernel: Kernel {
             throw ShapeError(
                 operation: target, operands: operands,
                 requirement: "queries [B, T, N, H] and keys [B, T, K, H] of \(Shape.rowTypes), "
-                    + "N a multiple of K, log-sum-exps [B, N, T] of float32, kept probabilities "
+                    + "N a multiple of K, log-sum-exps [B, N, T, 2] of float32, kept probabilities "
                     + "where there are some, and for at least one layer values like the keys, "
                     + "then an output and its gradient like the queries")
         }

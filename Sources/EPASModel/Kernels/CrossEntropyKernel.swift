@@ -5,8 +5,8 @@ package import EPASGraph
 
 /// The next-token loss of hidden states in nats, without ever holding all logits in float32.
 ///
-/// Operands: the hidden states [M, D] and the head's weight [V, D], both of type E, and the targets
-/// [M], int32. Results: the losses [M], float32, and the losses' derivatives by the logits, softmax
+/// Operands: the hidden states [M, D] of type E, the head's weight [V, D] of type E or float32 (as
+/// ``ProductKernel`` takes it), and the targets [M], int32. Results: the losses [M], float32, and the losses' derivatives by the logits, softmax
 /// less one at the target, [M, V] of type E. The second is there for the derivative and passes none
 /// on.
 ///
@@ -21,14 +21,14 @@ package struct CrossEntropyKernel: Kernel {
 
     package func resultShapes(_ operands: [Shape]) throws(ShapeError) -> [Shape] {
         guard operands.count == 3, operands[0].isRows(rank: 2), operands[1].isRows(rank: 2),
-            operands[0].elementType == operands[1].elementType,
+            [operands[0].elementType, .float32].contains(operands[1].elementType),
             operands[0].dimensions[1] == operands[1].dimensions[1],
             operands[2] == Shape(.int32, [operands[0].dimensions[0]])
         else {
             throw ShapeError(
                 operation: target, operands: operands,
-                requirement: "rows x [M, D] and a weight [V, D], both of \(Shape.rowTypes), and "
-                    + "targets [M] of int32")
+                requirement: "rows x [M, D] of \(Shape.rowTypes), a weight [V, D] of their type or "
+                    + "float32, and targets [M] of int32")
         }
         let (rows, classes) = (operands[0].dimensions[0], operands[1].dimensions[0])
         return [
@@ -64,7 +64,8 @@ package struct CrossEntropyKernel: Kernel {
         let dx = product(false, weight, as: .float32) * factors
         let scaled = (x.converted(to: .float32) * factors).converted(to: x.elementType)
         return [
-            dx.converted(to: x.elementType), product(true, scaled, as: weight.elementType), nil,
+            dx.converted(to: x.elementType),
+            product(true, scaled, as: x.elementType).converted(to: weight.elementType), nil,
         ]
     }
 }

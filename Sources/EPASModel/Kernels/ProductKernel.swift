@@ -6,8 +6,11 @@ package import EPASGraph
 /// The product of two matrices, either of which may be given transposed; accumulated in float32 and
 /// rounded once.
 ///
-/// Operands of type E: [M, S], or [S, M] where the left one is transposed, and [S, N], or [N, S]
-/// where the right one is. Result: [M, N].
+/// Operands: [M, S] of type E, or [S, M] where the left one is transposed, and [S, N], or [N, S]
+/// where the right one is, of type E or float32. Result: [M, N].
+///
+/// A float32 operand beside a bfloat16 one is rounded to bfloat16: weights are given as the
+/// optimizer keeps them, and no copy of them is made.
 ///
 /// With weights [out, in] as checkpoints have them, a layer's product is x Wᵀ; the derivatives are
 /// dy W and dyᵀ x. `dy` is rounded to E first, so that they run on the same units, as ``Dot`` does.
@@ -35,9 +38,11 @@ package struct ProductKernel: Kernel {
             ShapeError(operation: target, operands: operands, requirement: requirement)
         }
         guard operands.count == 2, operands.allSatisfy({ $0.isRows(rank: 2) }),
-            operands[0].elementType == operands[1].elementType
+            [operands[0].elementType, .float32].contains(operands[1].elementType)
         else {
-            throw refusal("two matrices, both of \(Shape.rowTypes)")
+            throw refusal(
+                "two matrices of \(Shape.rowTypes), the right one of the left one's type or float32"
+            )
         }
         let (left, right) = (operands[0].dimensions, operands[1].dimensions)
         guard left[leftSum] == right[rightSum] else {
@@ -46,14 +51,16 @@ package struct ProductKernel: Kernel {
                     + "operand")
         }
         guard resultType == operands[0].elementType || resultType == .float32 else {
-            throw refusal("a result of the operands' type or of float32, not \(resultType)")
+            throw refusal("a result of the left operand's type or of float32, not \(resultType)")
         }
         return [Shape(resultType, [left[1 - leftSum], right[1 - rightSum]])]
     }
 
     package func decomposition(_ operands: [Tensor]) -> [Tensor] {
-        let product = operands[0].dot(
-            operands[1], contracting: ([leftSum], [rightSum]), accumulating: .float32)
+        let (left, right) = (operands[0], operands[1])
+        let product = left.dot(
+            right.converted(to: left.elementType), contracting: ([leftSum], [rightSum]),
+            accumulating: .float32)
         return [product.converted(to: resultType)]
     }
 
@@ -73,14 +80,16 @@ package struct ProductKernel: Kernel {
         }
         // With A and B the matrices as they are multiplied, dA = dy Bᵀ and dB = Aᵀ dy; the
         // operand's own derivative is the transpose where it was given so.
-        return [
+        let dLeft =
             transposesLeft
-                ? product(right, transposesRight, dy, true)
-                : product(dy, false, right, !transposesRight),
+            ? product(right.converted(to: left.elementType), transposesRight, dy, true)
+            : product(dy, false, right, !transposesRight)
+        let dRight =
             transposesRight
-                ? product(dy, true, left, transposesLeft)
-                : product(left, !transposesLeft, dy, false),
-        ]
+            ? product(dy, true, left, transposesLeft)
+            : product(left, !transposesLeft, dy, false)
+        // A float32 operand's derivative holds the numbers that it would have, were it rounded.
+        return [dLeft, dRight.converted(to: right.elementType)]
     }
 
     /// The dimensions that are summed over.

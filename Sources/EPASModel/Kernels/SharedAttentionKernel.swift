@@ -39,7 +39,7 @@ package struct SharedProbabilities: Sendable {
     var requirement: String {
         areKept
             ? "kept probabilities of \(heads) heads"
-            : "queries [B, T, \(heads), H], keys [B, T, K, H] and log-sum-exps [B, \(heads), T]"
+            : "queries [B, T, \(heads), H], keys [B, T, K, H] and log-sum-exps [B, \(heads), T, 2]"
     }
 
     /// The probabilities, [B, K, G, T, T], rounded to the type of queries and keys.

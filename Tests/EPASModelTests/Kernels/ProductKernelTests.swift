@@ -24,15 +24,17 @@ import Testing
     static let orders = [(false, false), (false, true), (true, false), (true, true)]
 
     static func inputs(
-        _ size: Size, _ order: (Bool, Bool), _ type: ElementType, _ random: inout RandomArrays
+        _ size: Size, _ order: (Bool, Bool), _ type: ElementType, right rightType: ElementType,
+        _ random: inout RandomArrays
     ) -> [HostArray] {
         let left = order.0 ? [size.sum, size.rows] : [size.rows, size.sum]
         let right = order.1 ? [size.columns, size.sum] : [size.sum, size.columns]
-        return [random.array(left, as: type), random.array(right, as: type)]
+        return [random.array(left, as: type), random.array(right, as: rightType)]
     }
 
     static func expected(_ size: Size, _ order: (Bool, Bool), _ inputs: [HostArray]) -> HostArray {
-        let (a, b) = (inputs[0].doubles(), inputs[1].doubles())
+        let a = inputs[0].doubles()
+        let b = inputs[1].converted(to: inputs[0].shape.elementType).doubles()
         var result: [Double] = []
         for row in 0..<size.rows {
             for column in 0..<size.columns {
@@ -52,8 +54,10 @@ import Testing
     /// 2100 products of magnitude up to 1, each rounded to 2⁻²⁴.
     static func check(_ size: Size, _ type: ElementType, kernels: Set<String>) throws {
         var random = RandomArrays(seed: 11)
-        for order in orders {
-            let inputs = inputs(size, order, type, &random)
+        for (order, rightType) in orders.flatMap({ order in
+            Set([type, .float32]).map { (order, $0) }
+        }) {
+            let inputs = inputs(size, order, type, right: rightType, &random)
             for result in Set([type, .float32]) {
                 let kernel = ProductKernel(
                     transposesLeft: order.0, transposesRight: order.1, resultType: result)
@@ -62,7 +66,7 @@ import Testing
                 expectClose(
                     actual, expected(size, order, inputs).converted(to: result),
                     relative: result == .bfloat16 ? 0x1p-7 : 1e-5, absolute: 2e-5,
-                    "\(size) \(order) \(type)")
+                    "\(size) \(order) \(type) \(rightType)")
             }
         }
     }
@@ -96,8 +100,10 @@ import Testing
         let size = Size(rows: 21, sum: 50, columns: 35)
         var random = RandomArrays(seed: 12)
         let weight = random.array([21, 35], as: .float32)
-        for order in Self.orders {
-            let inputs = Self.inputs(size, order, type, &random)
+        for (order, rightType) in Self.orders.flatMap({ order in
+            Set([type, .float32]).map { (order, $0) }
+        }) {
+            let inputs = Self.inputs(size, order, type, right: rightType, &random)
             func derivatives(_ kernels: Set<String>) throws -> [HostArray] {
                 let graph = Graph(kernels: kernels)
                 let operands = inputs.enumerated().map {
@@ -115,7 +121,7 @@ import Testing
             for (actual, expected) in pairs {
                 expectClose(
                     actual, expected, relative: type == .bfloat16 ? 0x1p-7 : 1e-5,
-                    absolute: 2e-5, "\(order)")
+                    absolute: 2e-5, "\(order) \(rightType)")
             }
         }
     }
@@ -128,11 +134,13 @@ import Testing
             #expect(error?.operation == "epas.product")
             #expect(error?.requirement == text)
         }
-        let matrices = "two matrices, both of float32 or bfloat16, at least one row"
+        let matrices =
+            "two matrices of float32 or bfloat16, at least one row, the right one of the left "
+            + "one's type or float32"
         let plain = ProductKernel(resultType: .float32)
         for operands in [
-            [], [f(2, 3)], [f(0, 3), f(3, 2)], [f(2, 3), b(3, 2)], [f(2, 3), f(3, 0)],
-            [f(2, 3), f(3)], [Shape(.int32, [2, 3]), Shape(.int32, [3, 2])],
+            [], [f(2, 3)], [f(0, 3), f(3, 2)], [f(2, 3), b(3, 2)], [b(2, 3), b(0, 2)],
+            [f(2, 3), f(3, 0)], [f(2, 3), f(3)], [Shape(.int32, [2, 3]), Shape(.int32, [3, 2])],
         ] {
             expectRefusal(plain, operands, matrices)
         }
@@ -144,6 +152,6 @@ import Testing
             [f(2, 3), f(2, 3)], "\(sizes) 0 of the left and 1 of the right operand")
         expectRefusal(
             ProductKernel(resultType: .bfloat16), [f(2, 3), f(3, 2)],
-            "a result of the operands' type or of float32, not bfloat16")
+            "a result of the left operand's type or of float32, not bfloat16")
     }
 }
