@@ -12,12 +12,7 @@ struct CallProgram {
     init(_ kernelCase: KernelCase, isPullback: Bool) {
         self.kernelCase = kernelCase
         self.isPullback = isPullback
-        let results: [Shape]
-        do throws(ShapeError) {
-            results = try kernelCase.kernel.resultShapes(kernelCase.operands.map(\.shape))
-        } catch {
-            fatalError("\(error)")
-        }
+        let results = kernelCase.kernel.shapes(of: kernelCase.operands)
         let cotangents = (kernelCase.pullback ?? []).map { results[$0] }
         self.results = results
         operands =

@@ -109,7 +109,7 @@ package struct KernelBenchmark {
         _ operands: [HostArray], donated: [Int]
     ) throws -> UniqueArray<OperandSet> {
         let size = operands.reduce(0) { $0 + $1.shape.byteCount }
-        let count = min(max((128 << 20) / max(size, 1), 1), 64)
+        let count = min((256 << 20) / max(size, 1) + 1, 64)
         var sets = UniqueArray<OperandSet>(minimumCapacity: count)
         for _ in 0..<count {
             var set = OperandSet(donated: UniqueArray(), others: UniqueArray())

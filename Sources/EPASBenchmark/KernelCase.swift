@@ -1,4 +1,5 @@
-package import EPASGraph
+import EPASArray
+import EPASGraph
 
 /// A call of a kernel whose time is to be taken.
 package struct KernelCase: Sendable {
@@ -28,4 +29,15 @@ package struct KernelCase: Sendable {
 
     /// The function's name.
     package var target: String { kernel.target }
+}
+
+extension Kernel {
+    /// The results' shapes; operands that the kernel refuses are a mistake in the list of cases.
+    func shapes(of operands: [KernelOperand]) -> [Shape] {
+        do throws(ShapeError) {
+            return try resultShapes(operands.map(\.shape))
+        } catch {
+            fatalError("\(error)")
+        }
+    }
 }

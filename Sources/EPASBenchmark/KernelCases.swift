@@ -6,6 +6,7 @@
 package import EPASArray
 import EPASGraph
 package import EPASModel
+import EPASTraining
 
 /// Makes the calls.
 package struct KernelCases: Sendable {
@@ -29,7 +30,7 @@ package struct KernelCases: Sendable {
         self.rows = rows
     }
 
-    package var all: [KernelCase] { training + inference }
+    package var all: [KernelCase] { training + attention + optimizer + inference }
 
     private func array(_ dimensions: Int...) -> KernelOperand { .random(Shape(type, dimensions)) }
     private func float32(_ dimensions: Int...) -> KernelOperand {
@@ -45,7 +46,7 @@ package struct KernelCases: Sendable {
         func product(_ label: String, _ width: Int, _ out: Int) -> KernelCase {
             KernelCase(
                 label, ProductKernel(transposesRight: true, resultType: type),
-                [array(m, width), array(out, width)], flops: 2 * m * width * out, pullback: [0])
+                [array(m, width), float32(out, width)], flops: 2 * m * width * out, pullback: [0])
         }
         let angles = [float32(m, h / 2), float32(m, h / 2)]
         let targets = indices([m]) { $0 % v }
@@ -56,25 +57,24 @@ package struct KernelCases: Sendable {
             product("gate, up", d, f),
             product("down", f, d),
             KernelCase(
-                "loss", CrossEntropyKernel(), [array(m, d), array(v, d), targets],
+                "loss", CrossEntropyKernel(), [array(m, d), float32(v, d), targets],
                 flops: 2 * m * d * v, pullback: [0]),
             KernelCase("query", RotaryKernel(), [array(m, n, h)] + angles, pullback: [0]),
-        ] + attention
+        ]
     }
 
     private var attention: [KernelCase] {
         let (n, k, h) = (model.heads, model.keyValueHeads, model.headDimension)
         let query = array(batch, sequence, n, h)
         let key = array(batch, sequence, k, h)
-        let logSumExp = KernelOperand.filled(0, Shape(.float32, [batch, n, sequence]))
         // What all queries see of keys; one product's operations.
         let product = batch * n * h * sequence * (sequence + 1)
         let layer = [key, query, query]
         let forward = AttentionKernel(keepsProbabilities: true)
-        // The shape of what is kept is the kernel's own affair.
-        let shapes = try? forward.resultShapes([query.shape, key.shape, key.shape])
-        let kept = KernelOperand.filled(
-            1 / Double(sequence), shapes?.last ?? Shape(type, [0]))
+        // What it gives beside the output has shapes that are its own affair.
+        let results = forward.shapes(of: [query, key, key])
+        let logSumExp = KernelOperand.filled(0, results[1])
+        let kept = KernelOperand.filled(1 / Double(sequence), results[2])
         // Half of the layers share.
         let sharing = model.layers / 2
         let layers = Array(repeating: layer, count: 1 + sharing).flatMap(\.self)
@@ -102,6 +102,24 @@ package struct KernelCases: Sendable {
             KernelCase(
                 "anew", SharedAttentionKernel(shared(false)), anew + [key], flops: 2 * product),
             KernelCase("anew", sharedGradient(false), anew + [query], flops: 2 * product),
+        ]
+    }
+
+    /// The parameters of one layer.
+    private var optimizer: [KernelCase] {
+        let shapes = model.parameters.filter { $0.name.hasPrefix("model.layers.0.") }
+            .map { Shape(.float32, $0.dimensions) }
+        let tensors = shapes.map(KernelOperand.random)
+        // Second moments are squares.
+        let squares = shapes.map { KernelOperand.filled(1, $0) }
+        let rates = [1e-3, 1, 1, 1].map { KernelOperand.filled($0, .scalar(.float32)) }
+        let adamW = AdamW(beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1)
+        return [
+            KernelCase("one layer", SumOfSquaresKernel(), tensors),
+            KernelCase(
+                "one layer", AdamWKernel(adamW, decays: shapes.map { $0.rank == 2 }),
+                rates + [.values(HostArray(true))] + tensors + tensors + squares + tensors,
+                bytes: 28 * shapes.reduce(0) { $0 + $1.elementCount }),
         ]
     }
 

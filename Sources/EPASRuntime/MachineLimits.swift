@@ -19,7 +19,7 @@ package struct MachineLimits: Hashable, Sendable {
     ///   the processor has no dot products of bfloat16 numbers, they are float32 as in kernels.
     package static func measured(for elementType: ElementType) -> MachineLimits {
         MachineLimits(
-            flopsPerSecond: epas_cpu_arithmetic_speed(elementType == .bfloat16 ? 1 : 0, 0.05),
+            flopsPerSecond: epas_cpu_arithmetic_speed(elementType == .bfloat16 ? 1 : 0, 0.02),
             bytesPerSecond: epas_cpu_reading_speed(256 << 20))
     }
 

@@ -75,10 +75,14 @@ struct BenchmarkKernelsCommand: ParsableCommand {
                 description: "No kernel has \"\(kernel ?? "")\" in its name. Use one of \(names).")
         }
         let benchmark = KernelBenchmark(client: client, cache: cache, repeats: repeats)
-        let before = MachineLimits.measured(for: dtype.elementType)
         let empty = try benchmark.emptySeconds()
-        let speeds = try cases.flatMap(benchmark.measure)
-        let limits = before.merged(with: .measured(for: dtype.elementType))
+        var limits = MachineLimits.measured(for: dtype.elementType)
+        var speeds: [KernelBenchmark.Speed] = []
+        for kernelCase in cases {
+            speeds += try benchmark.measure(kernelCase)
+            // Whatever else the machine does changes by the second.
+            limits = limits.merged(with: .measured(for: dtype.elementType))
+        }
         let results = speeds.map { result(of: $0, limits, empty: empty, client) }
         if json.isOn {
             for result in results { try printJSON(result) }
@@ -109,9 +113,10 @@ struct BenchmarkKernelsCommand: ParsableCommand {
         try printTable(
             header,
             results.map { result in
-                let shown = result.operands.prefix(3)
+                let operands = result.operands.filter { !$0.isEmpty }
+                let shown = operands.prefix(3)
                     .map { $0.map(String.init).joined(separator: "x") }.joined(separator: " · ")
-                let more = result.operands.count - 3
+                let more = operands.count - 3
                 return [
                     result.kernel + (result.pullback ? ", pullback" : ""), result.use,
                     more > 0 ? "\(shown) +\(more)" : shown, fixed(result.seconds * 1e3, 3),

@@ -46,7 +46,7 @@ struct KernelBenchmarkTests {
                 $0.target == "epas.product" && $0.label == "down"
             })
         let speeds = try benchmark.measure(down)
-        let (x, weight) = (Shape(.bfloat16, [80, 160]), Shape(.bfloat16, [64, 160]))
+        let (x, weight) = (Shape(.bfloat16, [80, 160]), Shape(.float32, [64, 160]))
         let y = Shape(.bfloat16, [80, 64])
         let bytes = Double(x.byteCount + weight.byteCount + y.byteCount)
         let product = Double(2 * 80 * 160 * 64)

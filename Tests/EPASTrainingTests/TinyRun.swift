@@ -11,7 +11,7 @@ final class TinyRun {
     static let steps = 6
 
     /// A folder of this process for everything that runs share, removed at its end.
-    private static let shared = {
+    private static let shared: URL = {
         atexit { try? FileManager.default.removeItem(at: TinyRun.shared) }
         return FileManager.default.temporaryDirectory
             .appending(path: "epas-trainer-\(UUID().uuidString)")
