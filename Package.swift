@@ -62,7 +62,10 @@ let package = Package(
     targets: [
         .target(name: "COnig", linkerSettings: [.linkedLibrary("onig")]),
         .target(name: "CPJRT"),
-        .target(name: "CPUKernels"),
+        // Tests that train spend their time here.
+        .target(
+            name: "CPUKernels",
+            cxxSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         .target(
             name: "CSentencePiece",
             linkerSettings: [
@@ -109,13 +112,16 @@ let package = Package(
                 lifecycle,
                 logging, nioCore, nioHTTP1, nioHTTPTypes,
             ]),
+        room(
+            "EPASBenchmark",
+            ["EPASArray", "EPASGraph", "EPASModel", "EPASRuntime", "EPASTraining", collections]),
         room("EPASTesting", ["EPASArray", "EPASGraph", "EPASRuntime", collections]),
         .executableTarget(
             name: "epas",
             dependencies: [
-                "EPASArray", "EPASCheckpoint", "EPASConfig", "EPASData", "EPASEvaluation",
-                "EPASGraph", "EPASInference", "EPASJSON", "EPASModel", "EPASRuntime",
-                "EPASServer", "EPASTemplate", "EPASTokenizer", "EPASTraining", arguments,
+                "EPASArray", "EPASBenchmark", "EPASCheckpoint", "EPASConfig", "EPASData",
+                "EPASEvaluation", "EPASGraph", "EPASInference", "EPASJSON", "EPASModel",
+                "EPASRuntime", "EPASServer", "EPASTemplate", "EPASTokenizer", "EPASTraining", arguments,
                 collections,
             ],
             swiftSettings: settings),
@@ -159,6 +165,7 @@ let package = Package(
                 "EPASArray", "EPASCheckpoint", "EPASInference", "EPASJSON", "EPASModel",
                 "EPASRuntime", "EPASTesting", "EPASTokenizer", collections,
             ]),
+        tests("EPASBenchmark", ["EPASArray", "EPASModel", "EPASRuntime", "EPASTesting"]),
         tests("epas", ["EPASArray", "EPASCheckpoint", "EPASModel"]),
     ],
     cxxLanguageStandard: .cxx17

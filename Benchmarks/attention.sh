@@ -2,9 +2,8 @@
 # Times the kernels of training's attention; see attention.cpp.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Benchmarks/common.sh
+source Benchmarks/common.sh
 
-folder="$(mktemp -d)"
-trap 'rm -rf "$folder"' EXIT
-clang++ -std=c++17 -O2 Sources/CPUKernels/*.cpp Sources/CPUKernels/InstructionSets/*.cpp \
-    Benchmarks/attention.cpp -o "$folder/attention" -pthread
-"$folder/attention" "$@"
+build attention
+"$program" "$@"

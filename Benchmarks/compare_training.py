@@ -1,4 +1,4 @@
-"""Compares training speed with PyTorch's: whole steps, by turns, in one run.
+"""Compares training speed with PyTorch's and JAX's: whole steps, by turns, in one run.
 
     compare_training.py [--model NAME] [--batch N] [--sequence N] [--share SPEC] [--steps N]
                         [--rounds N] [--threads N] [--contestants NAME,NAME] [--output FILE]
@@ -9,8 +9,9 @@ pace does so for all; its figure is the median of its steps after two that do no
 has the median over the rounds and, since only runs of one round are alike, the median of its
 ratios to `epas` of the same type. The JSON file has every run.
 
-PyTorch (train_torch.py) runs eagerly and through torch.compile. Run it as
-`Scripts/parity.sh ../Benchmarks/compare_training.py`, which installs PyTorch.
+PyTorch (train_torch.py) runs eagerly and through torch.compile, which needs a C++ compiler (g++, or
+what CXX names; clang++ where there is no other). JAX (train_jax.py) runs one jitted step. Run it as
+`Scripts/parity.sh ../Benchmarks/compare_training.py`, which installs both.
 """
 
 import argparse
@@ -19,28 +20,38 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
 
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent
 EPAS = PACKAGE / ".build/release/epas"
-WHO = ["epas", "torch", "torch-compile"]
+WHO = ["epas", "torch", "torch-compile", "jax"]
 CONTESTANTS = [f"{who}:{dtype}" for dtype in ("float32", "bfloat16") for who in WHO]
 
 
 def measured(contestant: str, arguments: argparse.Namespace) -> dict | None:
     """Runs a contestant; if it fails, says so and returns nothing."""
     who, dtype = contestant.split(":")
-    command = [EPAS, "benchmark", "train", "--json"]
-    if who != "epas":
+    environment = dict(os.environ)
+    if who == "epas":
+        command = [EPAS, "benchmark", "train", "--json"]
+    elif who == "jax":
+        # A folder of its own: its NumPy may be another one than PyTorch's.
+        environment["PYTHONPATH"] = str(PACKAGE / ".deps" / "python-jax")
+        command = [sys.executable, PACKAGE / "Benchmarks" / "train_jax.py"]
+    else:
+        if not shutil.which("g++"):
+            environment.setdefault("CXX", "clang++")
         command = [sys.executable, PACKAGE / "Benchmarks" / "train_torch.py"]
         command += ["--compile"] if who == "torch-compile" else []
     command += ["--model", arguments.model, "--batch", arguments.batch, "--dtype", dtype]
     command += ["--sequence", arguments.sequence, "--steps", arguments.steps]
     command += ["--threads", arguments.threads]
     command += ["--share", arguments.share] if arguments.share else []
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    command = [str(part) for part in command]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no message"]
         print(f"{contestant} fails: {lines[-1]}", file=sys.stderr)

@@ -3,15 +3,14 @@
 # package is libdnnl-dev.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Benchmarks/common.sh
+source Benchmarks/common.sh
 
-folder="$(mktemp -d)"
-trap 'rm -rf "$folder"' EXIT
 options=()
 if [[ -n "${EPAS_ONEDNN:-}" ]]; then
     options=(-DEPAS_ONEDNN -ldnnl "-l:libgomp.so.1")
     # Its threads must not look for work while ours compute.
     export OMP_WAIT_POLICY=passive
 fi
-clang++ -std=c++17 -O2 Sources/CPUKernels/*.cpp Sources/CPUKernels/InstructionSets/*.cpp \
-    Benchmarks/products.cpp -o "$folder/products" -pthread "${options[@]}"
-"$folder/products" "$@"
+build products "${options[@]}"
+"$program" "$@"

@@ -7,7 +7,6 @@ What a PyTorch user would write for speed: scaled_dot_product_attention, autocas
 the fused AdamW, clip_grad_norm_. Weights and moments are float32.
 """
 
-import argparse
 import json
 import pathlib
 import statistics
@@ -20,16 +19,8 @@ from torch import nn
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Scripts"))
 
-from reference_model import Sharing  # noqa: E402
-
-# Layers, width, query heads, key heads, feed-forward width, vocabulary: as `epas` names them.
-SHAPES = {
-    "tiny": (4, 64, 4, 2, 160, 256),
-    "10m": (8, 256, 8, 4, 704, 8192),
-    "20m": (8, 384, 6, 6, 1024, 8192),
-    "125m": (12, 768, 12, 12, 2048, 32000),
-    "1.1b": (22, 2048, 32, 4, 5632, 32000),
-}
+from sharing import Sharing  # noqa: E402
+from training_options import SHAPES, training_parser  # noqa: E402
 
 
 class Layer(nn.Module):
@@ -105,16 +96,7 @@ class Model(nn.Module):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", default="125m", choices=SHAPES)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--sequence", type=int, default=512)
-    parser.add_argument("--steps", type=int, default=5, help="timed ones, after two that are not")
-    parser.add_argument("--dtype", default="bfloat16", choices=["float32", "bfloat16"])
-    parser.add_argument("--share", default="")
-    parser.add_argument("--threads", type=int, default=0, help="0 takes PyTorch's default")
+    parser = training_parser(__doc__)
     parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
     if arguments.threads:

@@ -16,7 +16,8 @@ import sys
 import torch
 
 from random_model import Dimensions, save, write_random_model
-from reference_model import ReferenceModel, Sharing, relative_error, transformers_logits
+from reference_model import ReferenceModel, relative_error, transformers_logits
+from sharing import Sharing
 
 MODELS = {
     "mha-untied": Dimensions(

@@ -26,7 +26,8 @@ import torch
 import parity_run
 from epas_command import BOUND, CONDITION, Epas, Mismatch
 from random_model import STORED_AS, Dimensions, write_random_model
-from reference_model import ReferenceModel, Sharing, relative_error, transformers_logits
+from reference_model import ReferenceModel, relative_error, transformers_logits
+from sharing import Sharing
 
 # The forms that always run, for multi-head and for grouped-query attention, on four layers.
 ALWAYS = ["", "qk:2", "kv:2", "scores:2", "qk:2<1,3<1", "kv:1<0,3<2"]

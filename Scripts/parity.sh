@@ -31,6 +31,9 @@ install_python_folder "$folder" "$requirements"
 if [[ "$script" == parity_huggingface.py ]]; then
     install_python_folder python-4.46 Scripts/parity-4.46-requirements.txt
 fi
+if [[ "$script" == *compare_training.py ]]; then
+    install_python_folder python-jax Benchmarks/jax-requirements.txt
+fi
 path="$PWD/.deps/$folder"
 if [[ "$script" == parity_evaluation.py || "$script" == parity_server.py ]]; then
     install_python_folder python-lm-eval Scripts/lm-eval-requirements.txt --no-deps

@@ -28,6 +28,8 @@ import sysconfig
 import tempfile
 import textwrap
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 os.environ |= {
     "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
@@ -340,24 +342,43 @@ class Comparison:
                 print(f"  {where}: {key} is {actual}, the harness has {expected}")
 
 
+@dataclass
+class Workplace:
+    """A folder to work in, and what the command line says of the work."""
+
+    scratch: pathlib.Path
+    epas: Epas
+    items: int
+    seed: int
+    draw: random.Random
+
+    @staticmethod
+    @contextlib.contextmanager
+    def opened(description: str, items: int, title: str) -> Iterator["Workplace"]:
+        """Reads the command line; the folder is removed in the end."""
+        parser = argparse.ArgumentParser(
+            description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        parser.add_argument("--items", type=int, default=items)
+        parser.add_argument("--seed", type=int, default=None, help="drawn afresh by default")
+        parser.add_argument("--epas", type=pathlib.Path, default=PACKAGE / ".build/release/epas")
+        options = parser.parse_args()
+        seed = options.seed if options.seed is not None else random.randrange(1 << 30)
+        print(f"{title}, seed {seed}", flush=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            scratch = pathlib.Path(temporary)
+            os.environ["HF_HOME"] = str(scratch / "huggingface")
+            epas = Epas(options.epas.resolve(), scratch)
+            yield Workplace(scratch, epas, options.items, seed, random.Random(seed))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--items", type=int, default=120)
-    parser.add_argument("--seed", type=int, default=None, help="drawn afresh by default")
-    parser.add_argument("--epas", type=pathlib.Path, default=PACKAGE / ".build/release/epas")
-    options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.randrange(1 << 30)
-    print(f"tasks against lm-evaluation-harness, seed {seed}", flush=True)
-    draw = random.Random(seed)
     comparison = Comparison()
-    with tempfile.TemporaryDirectory() as temporary:
-        scratch = pathlib.Path(temporary)
-        os.environ["HF_HOME"] = str(scratch / "huggingface")
-        epas = Epas(options.epas.resolve(), scratch)
+    title = "tasks against lm-evaluation-harness"
+    with Workplace.opened(__doc__, 120, title) as work:
+        scratch, epas, seed = work.scratch, work.epas, work.seed
         tasks = scratch / "tasks"
-        names = write_tasks(tasks, options.items, draw)
+        names = write_tasks(tasks, work.items, work.draw)
         models = [
             ("trained", train(epas, scratch), "qk", [0, 1, 2]),
             ("random", random_model(scratch / "random", seed), "kv", [0, 1, 3]),

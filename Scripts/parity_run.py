@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 
 from epas_command import BOUND, CONDITION, Epas, Mismatch
 from random_model import Dimensions, write_random_model
-from reference_model import ReferenceModel, Sharing, relative_error, transformers_logits
+from reference_model import ReferenceModel, relative_error, transformers_logits
+from sharing import Sharing
 
 # The largest relative error of a step's loss and gradient norm, and of what the run changed in
 # the weights. Adam divides by the gradient's size, which turns the rounding of a small gradient

@@ -19,20 +19,17 @@ of `--model hf` with the same chat template.
 Then the openai client: completions, chat, streams, n, stop, log-probabilities, usage, errors.
 """
 
-import argparse
 import json
-import os
 import pathlib
 import random
 import sys
-import tempfile
 import time
 
 from parity_evaluation import (
     LENGTH,
-    PACKAGE,
     Comparison,
     Epas,
+    Workplace,
     define_task,
     documentation,
     harness,
@@ -328,23 +325,12 @@ def check_retries(server: Server, key: str, checks: Checks) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--items", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=None, help="drawn afresh by default")
-    parser.add_argument("--epas", type=pathlib.Path, default=PACKAGE / ".build/release/epas")
-    options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.randrange(1 << 30)
-    print(f"the server against lm-evaluation-harness and the openai client, seed {seed}", flush=True)
-    draw = random.Random(seed)
     checks, comparison = Checks(), Comparison()
-    with tempfile.TemporaryDirectory() as temporary:
-        scratch = pathlib.Path(temporary)
-        os.environ["HF_HOME"] = str(scratch / "huggingface")
-        epas = Epas(options.epas.resolve(), scratch)
+    title = "the server against lm-evaluation-harness and the openai client"
+    with Workplace.opened(__doc__, 40, title) as work:
+        scratch, epas = work.scratch, work.epas
         tasks = scratch / "tasks"
-        names = write_tasks(tasks, options.items, draw, wholes=options.items)
+        names = write_tasks(tasks, work.items, work.draw, wholes=work.items)
         names = [name for name in names if name != "target"]
         # The harness begins a text that spells its first token with that token once for
         # `--model hf`, twice for servers.
@@ -353,7 +339,7 @@ def main() -> None:
             tasks / "whole.jsonl",
             [json.loads(line) for line in lines if not json.loads(line)["text"].startswith("<s>")],
         )
-        generations = write_generation(tasks, options.items, draw)
+        generations = write_generation(tasks, work.items, work.draw)
         folder = train(epas, scratch)
         (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
         common = ["--name", "parity", "--quiet", "--share", "qk:2"]

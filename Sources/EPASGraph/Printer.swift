@@ -50,20 +50,10 @@ struct Printer {
     }
 
     private mutating func writeBody(_ results: [Tensor], ending: String) {
-        for (id, needed) in needed(by: results).enumerated() where needed { write(id) }
+        for (id, needed) in graph.nodesNeeded(by: results).enumerated() where needed { write(id) }
         let values = results.map { spelling($0.value) }.joined(separator: ", ")
         let types = results.map(\.shape.text).joined(separator: ", ")
         text += "    \"\(ending)\"(\(values)) : (\(types)) -> ()\n"
-    }
-
-    /// For each node, whether the results need it.
-    private func needed(by results: [Tensor]) -> [Bool] {
-        var needed = [Bool](repeating: false, count: (results.map(\.id).max() ?? -1) + 1)
-        for result in results { needed[result.id] = true }
-        for id in needed.indices.reversed() where needed[id] {
-            for operand in graph.nodes[id].operands { needed[operand.node] = true }
-        }
-        return needed
     }
 
     /// The parameters' names as MLIR can spell them, made different where that made them equal.

@@ -19,6 +19,22 @@ extension Graph {
         return printer.module(name, results, donations)
     }
 
+    /// For each parameter, in order of creation, whether the results depend on it.
+    package func parametersNeeded(by results: [Tensor]) -> [Bool] {
+        let needed = nodesNeeded(by: results)
+        return parameters.map { $0 < needed.count && needed[$0] }
+    }
+
+    /// For each node up to the last result, whether the results need it.
+    func nodesNeeded(by results: [Tensor]) -> [Bool] {
+        var needed = [Bool](repeating: false, count: (results.map(\.id).max() ?? -1) + 1)
+        for result in results { needed[result.id] = true }
+        for id in needed.indices.reversed() where needed[id] {
+            for operand in nodes[id].operands { needed[operand.node] = true }
+        }
+        return needed
+    }
+
     private func check(_ results: [Tensor], _ donations: [Int: Int]) {
         guard !results.isEmpty else { fatalError("program: there must be at least one result.") }
         for result in results where result.graph !== self {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EPASArray
+import EPASBenchmark
 import EPASConfig
 import EPASModel
 import EPASRuntime
@@ -10,15 +11,16 @@ import Foundation
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure speed on random tokens.",
-        subcommands: [BenchmarkTrainCommand.self, BenchmarkDecodeCommand.self])
+        subcommands: [
+            BenchmarkTrainCommand.self, BenchmarkDecodeCommand.self, BenchmarkKernelsCommand.self,
+        ])
 }
 
 struct BenchmarkTrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Time whole training steps: forward, backward and update.")
 
-    @Option(help: ArgumentHelp(modelHelp, valueName: "name"))
-    var model = "125m"
+    @OptionGroup var model: PresetOption
 
     @Option(help: ArgumentHelp("Sequences in a batch.", valueName: "count"))
     var batch = 4
@@ -38,12 +40,14 @@ struct BenchmarkTrainCommand: ParsableCommand {
             "What the backward pass computes again instead of keeping it.", valueName: "part"))
     var rematerialization = Rematerialization.none
 
+    @Flag(help: "Also say what a step's time goes into, kernel by kernel.")
+    var breakdown = false
+
     @OptionGroup var sharing: ShareListOption
     @OptionGroup var json: JSONOption
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
-        _ = try preset(model)
         try requirePositive([("batch", batch), ("sequence", sequence), ("steps", steps)])
         // Beyond, the sizes of a step's arrays could not even be computed.
         try require(
@@ -53,7 +57,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
 
     func run() throws {
         TrainingMemory.useHugePages()
-        let shape = try preset(model)
+        let shape = try model.config()
         let plans = try sharing.plans(layers: shape.layers)
         let (client, cache) = try runtime.open()
         for plan in plans {
@@ -63,12 +67,13 @@ struct BenchmarkTrainCommand: ParsableCommand {
             } else {
                 try printLine(
                     """
-                    \(model) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
+                    \(model.name) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
                     \(fixed(result.secondsPerStep, 3)) s/step (median of \(steps)), \
                     \(fixed(result.flopsPerSecond / 1e9, 1)) GFLOP/s, \
                     compiled in \(fixed(result.compileSeconds, 1)) s, \
                     peak memory \(bytes(result.peakMemoryBytes ?? 0))
                     """)
+                if let parts = result.breakdown { try print(parts, of: result.secondsPerStep) }
             }
         }
     }
@@ -111,24 +116,37 @@ struct BenchmarkTrainCommand: ParsableCommand {
             (0..<batch * (sequence + 1)).map {
                 Int32(stream.bits(at: UInt64($0)) % UInt64(shape.vocabulary))
             }, [batch, sequence + 1])
-        var times: [Double] = []
+        var runs: [(seconds: Double, parts: StepBreakdown?)] = []
         var loss: Float = 0
         for index in 1...steps + 2 {
             start = clock.now
-            loss = try step(&state, batches: [tokens], step: index, learningRate: 3e-4).loss
-            if index > 2 { times.append((clock.now - start).inSeconds) }
+            let kernels = try KernelTimes.counting(breakdown) {
+                loss = try step(&state, batches: [tokens], step: index, learningRate: 3e-4).loss
+            }
+            let seconds = (clock.now - start).inSeconds
+            let parts = kernels.map { StepBreakdown(seconds: seconds, kernels: $0) }
+            if index > 2 { runs.append((seconds, parts)) }
         }
-        let seconds = times.sorted()[times.count / 2]
+        // A step of its own, so that its parts add up to its time.
+        let (seconds, parts) = runs.sorted { $0.seconds < $1.seconds }[runs.count / 2]
         let flops = shape.flops(sequence: sequence, plan: plan).training
         return Result(
-            model: model, batch: batch, sequence: sequence, dtype: dtype.rawValue,
+            model: model.name, batch: batch, sequence: sequence, dtype: dtype.rawValue,
             share: plan.text(layers: shape.layers), steps: steps, secondsPerStep: seconds,
             tokensPerSecond: Double(batch * sequence) / seconds, flopsPerSample: flops,
             flopsPerSecond: flops * Double(batch) / seconds, compileSeconds: compileSeconds,
-            loss: loss, rematerialization: rematerialization.rawValue,
+            loss: loss, breakdown: parts?.seconds,
+            rematerialization: rematerialization.rawValue,
             stateBytes: memory?.state, temporaryBytes: memory?.temporary,
             peakMemoryBytes: ProcessMemory.peakResidentBytes,
             platform: client.platformName)
+    }
+
+    private func print(_ parts: [String: Double], of seconds: Double) throws {
+        let rows = StepBreakdown.sorted(parts).map { name, part in
+            [name, fixed(part * 1e3, 2), fixed(100 * part / seconds, 1) + " %"]
+        }
+        try printTable(["part of a step", "ms", "share"], rows)
     }
 
     private struct Result: Encodable {
@@ -146,6 +164,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
         let compileSeconds: Double
         /// After the last step.
         let loss: Float
+        /// Seconds of the median step by what they went into, if asked for.
+        let breakdown: [String: Double]?
         let rematerialization: String
         /// Weights and moments.
         let stateBytes: Int?

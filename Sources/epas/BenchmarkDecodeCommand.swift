@@ -12,8 +12,7 @@ struct BenchmarkDecodeCommand: ParsableCommand {
         commandName: "decode",
         abstract: "Time the reading of prompts and the generation of tokens at any region length.")
 
-    @Option(help: ArgumentHelp(modelHelp, valueName: "name"))
-    var model = "125m"
+    @OptionGroup var model: PresetOption
 
     @Option(help: ArgumentHelp("Sequences generated at once.", valueName: "count"))
     var batch = 1
@@ -37,7 +36,6 @@ struct BenchmarkDecodeCommand: ParsableCommand {
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
-        _ = try preset(model)
         try requirePositive([("batch", batch), ("sequence", sequence), ("steps", steps)])
         try require(tokens >= 2, "--tokens is \(tokens). Use 2 or more.")
         try require(
@@ -47,7 +45,7 @@ struct BenchmarkDecodeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let shape = try preset(model)
+        let shape = try model.config()
         let plans = try sharing.plans(layers: shape.layers)
         let (client, cache) = try runtime.open()
         let format = weights.format(dtype)
@@ -81,7 +79,7 @@ struct BenchmarkDecodeCommand: ParsableCommand {
         }
         for (plan, speed) in zip(plans, speeds) {
             let result = Result(
-                model: model, batch: batch, sequence: sequence, tokens: tokens,
+                model: model.name, batch: batch, sequence: sequence, tokens: tokens,
                 dtype: dtype.rawValue, weights: format.name,
                 share: plan.text(layers: shape.layers),
                 tokensPerSecond: speed.tokensPerSecond,
@@ -92,7 +90,7 @@ struct BenchmarkDecodeCommand: ParsableCommand {
             } else {
                 try printLine(
                     """
-                    \(model) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
+                    \(model.name) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
                     \(fixed(result.promptTokensPerSecond, 1)) prompt tokens/s \
                     (medians of \(steps)), peak memory \(bytes(result.peakMemoryBytes ?? 0))
                     """)

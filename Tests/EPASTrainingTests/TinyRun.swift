@@ -10,9 +10,12 @@ import Foundation
 final class TinyRun {
     static let steps = 6
 
-    /// A folder of this process for everything that runs share.
-    private static let shared = FileManager.default.temporaryDirectory
-        .appending(path: "epas-trainer-\(UUID().uuidString)")
+    /// A folder of this process for everything that runs share, removed at its end.
+    private static let shared: URL = {
+        atexit { try? FileManager.default.removeItem(at: TinyRun.shared) }
+        return FileManager.default.temporaryDirectory
+            .appending(path: "epas-trainer-\(UUID().uuidString)")
+    }()
 
     /// Prepared data, made once.
     static let data = Result { try prepare("data", seed: 1, validationFraction: 0.3) }

@@ -26,12 +26,10 @@ struct BadModelFolder: CustomTestStringConvertible, Sendable {
     init(_ name: String, file: String, text: String, says message: String) {
         self.init(
             name,
-            { files in
-                files.finish = { folder in
-                    let place = folder.appending(path: file)
-                    try? FileManager.default.removeItem(at: place)
-                    try Data(text.utf8).write(to: place)
-                }
+            finishing: { folder in
+                let place = folder.appending(path: file)
+                try? FileManager.default.removeItem(at: place)
+                try Data(text.utf8).write(to: place)
             }, says: message)
     }
 
@@ -39,17 +37,30 @@ struct BadModelFolder: CustomTestStringConvertible, Sendable {
     init(_ name: String, file: String, script: String, says message: String) {
         self.init(
             name,
-            { files in
-                files.finish = { folder in
-                    let shell = Process()
-                    shell.executableURL = URL(filePath: "/bin/sh")
-                    shell.arguments = [
-                        "-c", "rm -f \"$0\" && \(script)", folder.appending(path: file).path,
-                    ]
-                    try shell.run()
-                    shell.waitUntilExit()
-                }
+            finishing: { folder in
+                let shell = Process()
+                shell.executableURL = URL(filePath: "/bin/sh")
+                shell.arguments = [
+                    "-c", "rm -f \"$0\" && \(script)", folder.appending(path: file).path,
+                ]
+                try shell.run()
+                shell.waitUntilExit()
             }, says: message)
+    }
+
+    /// One that is changed once it is written.
+    private init(
+        _ name: String, finishing finish: @escaping @Sendable (URL) throws -> Void,
+        says message: String
+    ) {
+        self.init(name, { $0.finish = finish }, says: message)
+    }
+
+    /// One in which the file's name belongs to something else, which shell text makes.
+    static func irregular(_ name: String, file: String, script: String) -> BadModelFolder {
+        BadModelFolder(
+            name, file: file, script: script,
+            says: "FOLDER/\(file): it is not a regular file. Put a file in its place.")
     }
 }
 
@@ -136,20 +147,17 @@ struct BadModelFolderTests {
             "no config.json", file: "config.json", script: "true",
             says: "FOLDER holds neither a model (config.json) nor a run's checkpoints. Name a "
                 + "checkpoint or run folder."),
-        BadModelFolder(
-            "config.json is a folder", file: "config.json", script: "mkdir \"$0\"",
-            says: "FOLDER/config.json: it is not a regular file. Put a file in its place."),
-        BadModelFolder(
-            "config.json is a pipe", file: "config.json", script: "mkfifo \"$0\"",
-            says: "FOLDER/config.json: it is not a regular file. Put a file in its place."),
+        .irregular(
+            "config.json is a folder", file: "config.json", script: "mkdir \"$0\""),
+        .irregular(
+            "config.json is a pipe", file: "config.json", script: "mkfifo \"$0\""),
         BadModelFolder(
             "config.json is a link to itself", file: "config.json",
             script: "ln -s config.json \"$0\"",
             says: "FOLDER/config.json: cannot be opened: Too many levels of symbolic links. "
                 + "Check the disk and the path."),
-        BadModelFolder(
-            "config.json without end", file: "config.json", script: "ln -s /dev/zero \"$0\"",
-            says: "FOLDER/config.json: it is not a regular file. Put a file in its place."),
+        .irregular(
+            "config.json without end", file: "config.json", script: "ln -s /dev/zero \"$0\""),
         BadModelFolder(
             "2^31 layers", config: ["num_hidden_layers": "2147483648"],
             says: "FOLDER/config.json: layers is 2147483648, outside 1 to 1048576. "
@@ -275,9 +283,8 @@ struct BadModelFolderTests {
             },
             says: "FOLDER: there is no model.safetensors and no model.safetensors.index.json. "
                 + "Name a folder with a model's weights in safetensors files."),
-        BadModelFolder(
-            "model.safetensors is a folder", file: "model.safetensors", script: "mkdir \"$0\"",
-            says: "FOLDER/model.safetensors: it is not a regular file. Put a file in its place."),
+        .irregular(
+            "model.safetensors is a folder", file: "model.safetensors", script: "mkdir \"$0\""),
         BadModelFolder(
             "model.safetensors is a link to itself", file: "model.safetensors",
             script: "ln -s model.safetensors \"$0\"",

@@ -48,8 +48,12 @@ struct HelpTests {
             ),
             (
                 ["benchmark", "train"],
-                "model batch sequence steps dtype rematerialization share json plugin threads "
-                    + "program-cache"
+                "model batch sequence steps dtype rematerialization breakdown share json plugin "
+                    + "threads program-cache"
+            ),
+            (
+                ["benchmark", "kernels"],
+                "model batch sequence rows repeats kernel dtype json plugin threads program-cache"
             ),
         ])
     func help(command: [String], options: String) throws {

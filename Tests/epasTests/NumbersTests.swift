@@ -62,4 +62,67 @@ struct NumbersTests {
                 "The value 'all' is invalid for '--rematerialization <part>'. Please provide one of "
                     + "'none', 'attention' and 'layer'."), "\(refused.errors)")
     }
+
+    @Test("a breakdown's parts add up to the step")
+    func breakdown() throws {
+        let arguments = [
+            "benchmark", "train", "--model", "tiny", "--batch", "2", "--sequence", "8", "--steps",
+            "2", "--share", "qk:2",
+        ]
+        let rows = try objects(Program.run(arguments + ["--breakdown", "--json"]).output)
+        let parts = try #require(rows[0]["breakdown"] as? [String: Double])
+        #expect(Set(parts.keys).isSuperset(of: ["products", "attention", "loss", "rest"]))
+        #expect(parts.values.allSatisfy { $0 > 0 })
+        let seconds = try #require(rows[0]["seconds_per_step"] as? Double)
+        #expect(abs(parts.values.reduce(0, +) / seconds - 1) < 1e-9)
+        let plain = try objects(Program.run(arguments + ["--json"]).output)
+        #expect(plain[0]["breakdown"] == nil)
+        let text = try Program.run(arguments + ["--breakdown"]).output
+        #expect(text.contains("part of a step"))
+        #expect(text.contains("\nproducts "))
+        #expect(text.split(separator: "\n").last?.hasPrefix("rest ") == true)
+    }
+
+    @Test("benchmark kernels prints one object per call")
+    func kernels() throws {
+        let arguments = [
+            "benchmark", "kernels", "--model", "tiny", "--batch", "1", "--sequence", "8",
+            "--repeats", "1", "--threads", "2", "--kernel",
+        ]
+        let result = try Program.run(arguments + ["attention_", "--dtype", "float32", "--json"])
+        #expect(result.errors == "")
+        let rows = try objects(result.output)
+        #expect(
+            Set(rows.map { $0["kernel"] as? String }) == [
+                "epas.attention_gradient", "epas.shared_attention_gradient",
+                "epas.attention_inputs", "epas.attention_probabilities", "epas.attention_mix",
+            ])
+        for row in rows {
+            let seconds = try #require(row["seconds"] as? Double)
+            let plain = try #require(row["plain_seconds"] as? Double)
+            #expect(abs((row["speedup"] as? Double ?? 0) * seconds / plain - 1) < 1e-9)
+            let flops = try #require(row["flops"] as? Double)
+            let bytes = try #require(row["bytes"] as? Double)
+            let arithmetic = try #require(row["flops_per_second_limit"] as? Double)
+            let reading = try #require(row["bytes_per_second_limit"] as? Double)
+            let share = max(flops / arithmetic, bytes / reading) / seconds
+            #expect(abs((row["of_limit"] as? Double ?? 0) / share - 1) < 1e-9)
+            #expect(row["empty_seconds"] as? Double ?? 0 > 0)
+            #expect(row["threads"] as? Int == 2)
+        }
+        let text = try Program.run(arguments + ["rotary"]).output
+        #expect(text.hasPrefix("kernel"))
+        #expect(text.contains("epas.rotary, pullback   query"))
+        #expect(text.contains("8x4x16 · 8x8 · 8x8"))
+        #expect(text.contains("GFLOP/s of bfloat16 dot products in registers"))
+    }
+
+    @Test("benchmark kernels names its kernels to who asks for another")
+    func unknownKernel() throws {
+        let result = try Program.run(["benchmark", "kernels", "--model", "tiny", "--kernel", "x/y"])
+        #expect(result.status == 1)
+        #expect(
+            result.errors.hasPrefix("Error: No kernel has \"x/y\" in its name. Use one of epas."))
+        #expect(result.errors.contains("epas.rotary"))
+    }
 }

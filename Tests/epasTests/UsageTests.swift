@@ -53,6 +53,12 @@ struct UsageTests {
                 says: "--batch is 9223372036854775807 and --sequence 512. "
                     + "Use at most 65536 and 1048576."),
             Mistake(
+                "benchmark", "kernels", "--repeats", "0", says: "--repeats is 0. Use 1 or more."),
+            Mistake(
+                "benchmark", "kernels", "--rows", "9223372036854775807",
+                says: "--batch is 4, --sequence 512 and --rows 9223372036854775807. "
+                    + "Use at most 1024, 131072 and 1024."),
+            Mistake(
                 "evaluate", "x", "--data", "y", "--split", "test",
                 says: "--split is \"test\". Use validation or train."),
             Mistake(
