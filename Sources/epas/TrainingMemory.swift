@@ -20,7 +20,7 @@ enum TrainingMemory {
             guard getenv("GLIBC_TUNABLES") == nil else { return }
             setenv("GLIBC_TUNABLES", tunables, 1)
             execv("/proc/self/exe", CommandLine.unsafeArgv)
-            // Where that fails, everything works but for the speed.
+        // Where that fails, everything works but for the speed.
         #endif
     }
 }
