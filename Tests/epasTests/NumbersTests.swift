@@ -60,6 +60,6 @@ struct NumbersTests {
         #expect(
             refused.errors.contains(
                 "The value 'all' is invalid for '--rematerialization <part>'. Please provide one of "
-                    + "'none', 'attention' and 'layer'."), "\(refused.errors)")
+                    + "'none', 'attention' or 'layer'."), "\(refused.errors)")
     }
 }
