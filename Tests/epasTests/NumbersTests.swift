@@ -60,7 +60,7 @@ struct NumbersTests {
         #expect(
             refused.errors.contains(
                 "The value 'all' is invalid for '--rematerialization <part>'. Please provide one of "
-                    + "'none', 'attention' and 'layer'."), "\(refused.errors)")
+                    + "'none', 'attention' or 'layer'."), "\(refused.errors)")
     }
 
     @Test("a breakdown's parts add up to the step")
