@@ -121,8 +121,8 @@ let package = Package(
             dependencies: [
                 "EPASArray", "EPASBenchmark", "EPASCheckpoint", "EPASConfig", "EPASData",
                 "EPASEvaluation", "EPASGraph", "EPASInference", "EPASJSON", "EPASModel",
-                "EPASRuntime", "EPASServer", "EPASTemplate", "EPASTokenizer", "EPASTraining", arguments,
-                collections,
+                "EPASRuntime", "EPASServer", "EPASTemplate", "EPASTokenizer", "EPASTraining",
+                arguments, collections,
             ],
             swiftSettings: settings),
 
