@@ -122,8 +122,7 @@ let package = Package(
                 "EPASArray", "EPASBenchmark", "EPASCheckpoint", "EPASConfig", "EPASData",
                 "EPASEvaluation", "EPASGraph", "EPASInference", "EPASJSON", "EPASModel",
                 "EPASRuntime", "EPASServer", "EPASTemplate", "EPASTokenizer", "EPASTraining",
-                arguments,
-                collections,
+                arguments, collections,
             ],
             swiftSettings: settings),
 
