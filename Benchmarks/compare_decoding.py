@@ -1,8 +1,8 @@
 """Compares decoding speed with other programs': by turns, in one run.
 
     compare_decoding.py [--model NAME] [--batches N,N] [--contexts N,N] [--shares SPEC]
-                        [--tokens N] [--rounds N] [--dtype TYPE] [--peer NAME=COMMAND ...]
-                        [--output FILE]
+                        [--tokens N] [--rounds N] [--dtype TYPE] [--weights int8]
+                        [--peer NAME=COMMAND ...] [--output FILE]
 
 For each batch and context, every round runs `epas benchmark decode` at all region lengths, which
 take turns within it too, and each peer once where the batch is 1. A peer is a command that prints,
@@ -65,7 +65,9 @@ def bytes_per_run(result: dict, dtype: str) -> float | None:
     context = result["sequence"] + result["tokens"] / 2
     planes = 2 * layers - sharing * (1 if kind in ("qk", "scores") else 2)
     size = 2 if dtype == "bfloat16" else 4
-    return size * (weights + result["batch"] * planes * keys * context)
+    # Of integers, each 64 with a scale of float32.
+    weight_size = 1 + 4 / 64 if result["weights"] == "int8" else size
+    return weight_size * weights + size * result["batch"] * planes * keys * context
 
 
 def last_line(command: list[str]) -> list[dict]:
@@ -88,18 +90,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3, help="repetitions within a run of epas")
     parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--weights", choices=["int8"], help="the type of epas's matrices")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
     parser.add_argument("--output", help="a JSON file for every figure")
     options = parser.parse_args()
     peers = dict(peer.split("=", 1) for peer in options.peer)
     report = {
-        "model": options.model, "dtype": options.dtype, "tokens": options.tokens,
+        "model": options.model, "dtype": options.dtype, "weights": options.weights,
+        "tokens": options.tokens,
         "rounds": options.rounds, "processor": processor(), "commit": commit(),
         "threads": len(os.sched_getaffinity(0)), "date": datetime.date.today().isoformat(),
         "runs": [],
     }  # fmt: skip
     print(
-        f"{options.model}, {options.dtype}, {options.tokens} tokens; {report['processor']}, "
+        f"{options.model}, {options.dtype}, {options.weights or options.dtype} weights, "
+        f"{options.tokens} tokens; {report['processor']}, "
         f"{report['threads']} threads; commit {report['commit']}, {report['date']}"
     )
     for batch in map(int, options.batches.split(",")):
@@ -112,7 +117,7 @@ def main() -> None:
                     "--batch", str(batch), "--sequence", str(context), "--dtype", options.dtype,
                     "--tokens", str(options.tokens), "--steps", str(options.steps),
                     "--share", options.shares,
-                ]  # fmt: skip
+                ] + (["--weights", options.weights] if options.weights else [])  # fmt: skip
                 for result in last_line(command):
                     name = f"epas {result['share']}"
                     speed = (result["tokens_per_second"], result["prompt_tokens_per_second"])

@@ -55,16 +55,39 @@ static void read(const char *memory, int64_t bytes, int64_t piece) {
     });
 }
 
-/// One size of weight, in copies that exceed the caches.
-static void product(Random &random, ElementType type, int64_t out, int64_t in) {
-    const int64_t bytes = out * in * byteCount(type);
+/// One size of weight, of elements or of integers with scales, in copies that exceed the caches.
+static void product(
+    Random &random, ElementType type, int64_t out, int64_t in, bool areIntegers = false
+) {
+    const ElementType weightType = areIntegers ? ElementType::int8 : type;
+    const int64_t bytes = out * in * byteCount(weightType);
     const int64_t copies = std::max<int64_t>((256 << 20) / bytes, 1);
-    std::vector<Array> weights;
-    weights.push_back(random.array(type, {out, in}));
+    std::vector<std::vector<Array>> weights;
     while (int64_t(weights.size()) < copies) {
-        weights.emplace_back(type, weights[0].dimensions);
-        memcpy(weights.back().bytes.get(), weights[0].bytes.get(), bytes);
+        if (weights.empty() && !areIntegers) {
+            weights.push_back({random.array(type, {out, in})});
+        } else {
+            weights.push_back({Array(weightType, {out, in})});
+        }
+        if (areIntegers) {
+            weights.back().push_back(
+                random.array(ElementType::float32, {out, (in + 63) / 64}, 0.01f));
+        }
+        const std::vector<Array> &copy = weights.back();
+        if (areIntegers) {
+            for (int64_t i = 0; i < out * in; i += 8) {
+                const uint64_t numbers = random.next();
+                memcpy(copy[0].bytes.get() + i, &numbers, std::min<int64_t>(8, out * in - i));
+            }
+        } else if (weights.size() > 1) {
+            memcpy(copy[0].bytes.get(), weights[0][0].bytes.get(), bytes);
+        }
     }
+    const auto operands = [&](const Array &x, int64_t copy) {
+        std::vector<Array> result = {x};
+        result.insert(result.end(), weights[copy].begin(), weights[copy].end());
+        return result;
+    };
     for (int64_t rows : {1, 2, 4, 16, 128}) {
         const Array x = random.array(type, {rows, in});
         const Array y(type, {rows, out});
@@ -72,20 +95,20 @@ static void product(Random &random, ElementType type, int64_t out, int64_t in) {
         Times products, ratios;
         for (int repeat = 0; repeat < (rows <= 4 ? 25 : 9); ++repeat) {
             const double time = seconds([&] {
-                for (int64_t i = 0; i < calls; ++i) call("epas.linear", {x, weights[i]}, {y});
+                for (int64_t i = 0; i < calls; ++i) call("epas.linear", operands(x, i), {y});
             });
             products.all.push_back(time / calls);
             if (rows > 4) continue;
             ratios.all.push_back(seconds([&] {
                 for (int64_t i = 0; i < calls; ++i) {
-                    read(weights[i].bytes.get(), bytes, 32768 * byteCount(type));
+                    read(weights[i][0].bytes.get(), bytes, 32768 * byteCount(weightType));
                 }
             }) / time);
         }
         const double median = products.median(), operations = 2.0 * rows * out * in;
         printf(
-            "linear %s [%ld, %ld] M=%ld: %.1f us", type == ElementType::bfloat16 ? "bf16" : "f32",
-            long(out), long(in), long(rows), median * 1e6);
+            "linear %s%s [%ld, %ld] M=%ld: %.1f us",
+            type == ElementType::bfloat16 ? "bf16" : "f32", areIntegers ? " int8" : "", long(out), long(in), long(rows), median * 1e6);
         if (rows <= 4) {
             printf(
                 ", %.1f GB/s (best %.1f), %.0f %% of reading\n", bytes / median / 1e9,
@@ -174,6 +197,7 @@ int main(int count, char **arguments) {
         for (const auto &[out, in] : {std::pair<int64_t, int64_t>{768, 768}, {2048, 768},
                 {768, 2048}, {32000, 768}, {5632, 2048}}) {
             product(random, type, out, in);
+            product(random, type, out, in, true);
         }
     }
 }

@@ -41,6 +41,7 @@ struct MetadataExtension {
 /// XLA's numbers of the element types.
 enum class ElementType : int32_t {
     boolean = 1,
+    int8 = 2,
     int32 = 4,
     int64 = 5,
     float32 = 11,

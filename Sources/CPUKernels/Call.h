@@ -44,6 +44,11 @@ public:
     /// Whether this holds at least one row of float32 or bfloat16 numbers.
     bool isRows(int64_t rank) const;
 
+    /// Whether this holds a matrix of at least one number, of any type.
+    bool isMatrix() const {
+        return rank() == 2 && dimension(0) >= 1 && dimension(1) >= 1;
+    }
+
 private:
     const Buffer &buffer;
 };

@@ -10,6 +10,12 @@ epas::Error *handler(const epas::Frame *frame) {
 }
 
 constexpr char rmsNormName[] = "epas.rms_norm";
+constexpr char addRMSNormName[] = "epas.add_rms_norm";
+constexpr char rmsNormGradientName[] = "epas.rms_norm_gradient";
+constexpr char swiGLUName[] = "epas.swiglu";
+constexpr char swiGLUGradientName[] = "epas.swiglu_gradient";
+constexpr char embeddingName[] = "epas.embedding";
+constexpr char embeddingGradientName[] = "epas.embedding_gradient";
 constexpr char linearName[] = "epas.linear";
 constexpr char productName[] = "epas.product";
 constexpr char crossEntropyName[] = "epas.cross_entropy";
@@ -34,6 +40,12 @@ template <void (*kernel)(const epas::Call &), const char *target> EPASCPUKernel 
 const EPASCPUKernel *epas_cpu_kernels(void) {
     static const EPASCPUKernel kernels[] = {
         entry<epas::rmsNorm, rmsNormName>(),
+        entry<epas::addRMSNorm, addRMSNormName>(),
+        entry<epas::rmsNormGradient, rmsNormGradientName>(),
+        entry<epas::swiGLU, swiGLUName>(),
+        entry<epas::swiGLUGradient, swiGLUGradientName>(),
+        entry<epas::embedding, embeddingName>(),
+        entry<epas::embeddingGradient, embeddingGradientName>(),
         entry<epas::linear, linearName>(),
         entry<epas::product, productName>(),
         entry<epas::crossEntropy, crossEntropyName>(),

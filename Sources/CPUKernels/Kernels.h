@@ -13,6 +13,12 @@
 namespace epas {
 
 void rmsNorm(const Call &);
+void addRMSNorm(const Call &);
+void rmsNormGradient(const Call &);
+void swiGLU(const Call &);
+void swiGLUGradient(const Call &);
+void embedding(const Call &);
+void embeddingGradient(const Call &);
 void linear(const Call &);
 void product(const Call &);
 void crossEntropy(const Call &);
@@ -83,41 +89,69 @@ template <class Element> void normalizeRows(
     });
 }
 
-/// A projection's weight, [out, in], and bias, [out], or null.
+/// Some of a call's operands, at most ``mostTerms``, all of the same type and dimensions.
+template <class Element>
+Terms<Element> termsOf(const Call &call, int64_t firstOperand, int64_t count) {
+    Terms<Element> terms{};
+    for (; terms.count < count; ++terms.count) {
+        const Operand operand = call.operand(firstOperand + terms.count);
+        terms.terms[terms.count] = operand.template as<Element>();
+    }
+    return terms;
+}
+
+/// A projection's weight, [out, in], with scales where it is one of integers; and its bias, [out], or
+/// null.
 struct ProjectionOperand {
     const void *weight;
+    const float *scales;
     const float *bias;
     int64_t out;
 
     template <class Element>
     LinearCall<Element> product(const Element *x, Element *y, int64_t in) const {
         return {
-            x, static_cast<const Element *>(weight), bias, nullptr, y,
+            x, scales ? nullptr : static_cast<const Element *>(weight), bias, nullptr, y,
             std::is_same_v<Element, float>, in, out,
+            scales ? static_cast<const int8_t *>(weight) : nullptr, scales,
         };
     }
 };
 
-/// Takes the projections at the end of a call's operands: each a weight, then perhaps a bias.
+/// Takes the projections at the end of a call's operands: each a weight, its scales where it is one
+/// of integers, then perhaps a bias.
 class ProjectionOperands {
 public:
     ProjectionOperands(const Call &call, int64_t first) : call(call), index(first) {}
 
     ProjectionOperand next(const Operand &x) {
-        const Operand weight = call.operand(index++);
-        require(
-            weight.isRows(2) && weight.type() == x.type()
-                && weight.dimension(1) == x.dimension(1),
-            "a weight must be [out, D] of the type of x");
-        const int64_t out = weight.dimension(0);
-        if (index == call.operandCount() || call.operand(index).rank() != 1) {
-            return {weight.data(), nullptr, out};
-        }
+        ProjectionOperand projection = nextWeight(x);
+        if (index == call.operandCount() || call.operand(index).rank() != 1) return projection;
         const Operand bias = call.operand(index++);
         require(
-            bias.is(ElementType::float32, {out}), "a bias must be [out] of float32");
-        return {weight.data(), bias.as<float>(), out};
+            bias.is(ElementType::float32, {projection.out}), "a bias must be [out] of float32");
+        projection.bias = bias.as<float>();
+        return projection;
     }
+
+    /// A weight without a bias.
+    ProjectionOperand nextWeight(const Operand &x) {
+        const Operand weight = call.operand(index++);
+        require(
+            weight.isMatrix() && weight.dimension(1) == x.dimension(1)
+                && (weight.type() == x.type() || weight.type() == ElementType::int8),
+            "a weight must be [out, D] of the type of x or of int8");
+        const int64_t out = weight.dimension(0);
+        if (weight.type() == x.type()) return {weight.data(), nullptr, nullptr, out};
+        const Operand scales = call.operand(index++);
+        require(
+            scales.is(ElementType::float32, {out, scaleCount(x.dimension(1))}),
+            "the scales of an int8 weight must be [out, D/64], rounded up, of float32");
+        return {weight.data(), scales.as<float>(), nullptr, out};
+    }
+
+    /// The operand that comes next.
+    int64_t place() const { return index; }
 
     void finish() const {
         require(index == call.operandCount(), "there are more operands than projections take");

@@ -17,19 +17,18 @@ template <class Element> void run(const LinearCall<Element> &linear, int64_t row
 
 void linear(const Call &call) {
     const int64_t count = call.operandCount();
-    require(count >= 2 && count <= 4, "it takes x, a weight, and perhaps a bias and a residual");
-    const Operand x = call.operand(0), weight = call.operand(1), y = call.result(0);
-    require(x.isRows(2), "x must be [M, in] of float32 or bfloat16");
+    require(count >= 2 && count <= 5, "it takes x, a weight, and perhaps a bias and a residual");
+    const Operand x = call.operand(0), y = call.result(0);
+    require(x.isRows(2), "x must be [M, D] of float32 or bfloat16");
     const int64_t rows = x.dimension(0), in = x.dimension(1);
-    require(
-        weight.isRows(2) && weight.type() == x.type() && weight.dimension(1) == in,
-        "the weight must be [out, in] of the type of x");
-    const int64_t out = weight.dimension(0);
+    ProjectionOperands operands(call, 1);
+    const ProjectionOperand weight = operands.nextWeight(x);
+    const int64_t out = weight.out;
     require(
         y.is(x.type(), {rows, out}) || y.is(ElementType::float32, {rows, out}),
         "the result must be [M, out] of the type of x or of float32");
     const void *bias = nullptr, *residual = nullptr;
-    for (int64_t i = 2; i < count; ++i) {
+    for (int64_t i = operands.place(); i < count; ++i) {
         const Operand operand = call.operand(i);
         if (!bias && !residual && operand.is(ElementType::float32, {out})) {
             bias = operand.data();
@@ -43,10 +42,11 @@ void linear(const Call &call) {
     }
     forElementType(x.type(), [&](auto *type) {
         using Element = std::remove_pointer_t<decltype(type)>;
-        const LinearCall<Element> linear{
-            x.as<Element>(), weight.as<Element>(), static_cast<const float *>(bias), residual,
-            y.data(), y.type() == ElementType::float32, in, out,
-        };
+        LinearCall<Element> linear = weight.product<Element>(x.as<Element>(), nullptr, in);
+        linear.bias = static_cast<const float *>(bias);
+        linear.residual = residual;
+        linear.y = y.data();
+        linear.isFloat = y.type() == ElementType::float32;
         run(linear, rows);
     });
 }

@@ -17,4 +17,29 @@ void rmsNorm(const Call &call) {
     });
 }
 
+void addRMSNorm(const Call &call) {
+    require(
+        call.operandCount() == 3 && call.resultCount() == 2,
+        "it takes x, what is added to it and a weight, and gives the sum and its norm");
+    const Operand x = call.operand(0), a = call.operand(1), weight = call.operand(2);
+    const Operand sum = call.result(0), y = call.result(1);
+    require(x.isRows(2), "x must be [M, D] of float32 or bfloat16");
+    const int64_t rows = x.dimension(0), width = x.dimension(1);
+    require(a.is(x.type(), {rows, width}), "what is added must be like x");
+    require(weight.is(ElementType::float32, {width}), "the weight must be [D] of float32");
+    require(
+        sum.is(x.type(), {rows, width}) && y.is(x.type(), {rows, width}),
+        "the results must be like x");
+    const float epsilon = call.float32("epsilon");
+    forElementType(x.type(), [&](auto *type) {
+        using Element = std::remove_pointer_t<decltype(type)>;
+        forEachRange(rows, 2 * width, 1, [&](int64_t first, int64_t last) {
+            const int64_t start = first * width;
+            typedRoutines<Element>().trainingRows.addRMSNorm(
+                x.as<Element>() + start, a.as<Element>() + start, weight.as<float>(),
+                sum.as<Element>() + start, y.as<Element>() + start, last - first, width, epsilon);
+        });
+    });
+}
+
 }  // namespace epas

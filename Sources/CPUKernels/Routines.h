@@ -11,18 +11,27 @@
 #include "Call.h"
 #include "Optimizer.h"
 #include "TrainingAttention.h"
+#include "TrainingRows.h"
 
 namespace epas {
+
+/// The inputs that have a scale in common, of a weight of integers.
+constexpr int64_t scaleBlock = 64;
+
+/// The scales of an output with so many inputs.
+inline int64_t scaleCount(int64_t in) { return (in + scaleBlock - 1) / scaleBlock; }
 
 /// y = x wᵀ + bias + residual.
 template <class Element> struct LinearCall {
     const Element *x;       // [M, in]
-    const Element *weight;  // [out, in]
+    const Element *weight;  // [out, in], or null where there are integers
     const float *bias;      // [out], or null
     const void *residual;   // [M, out] of the result's type, or null
     void *y;                // [M, out]
     bool isFloat;           // whether the result's type is float32
     int64_t in, out;
+    const int8_t *integers = nullptr;  // [out, in]
+    const float *scales = nullptr;     // [out, scaleCount(in)]
 };
 
 /// A matrix of a product: rows or columns of the result, and numbers that are summed over.
@@ -125,6 +134,7 @@ template <class Element> struct TypedRoutines {
     /// Adds up what `mixRange` left.
     void (*join)(const AttentionCall<Element> &, const RowGroup &, int64_t keyValueHead);
     TrainingAttentionRoutines<Element> trainingAttention;
+    TrainingRowRoutines<Element> trainingRows;
 };
 
 struct Routines {

@@ -162,6 +162,13 @@ extension RunFileKey {
             Type in which AdamW's two moments are kept; bfloat16 saves 4 bytes per parameter, \
             and needs a beta2 of at most 0.99.
             """),
+        RunFileKey(
+            "training.rematerialization",
+            .choice(Rematerialization.allCases.map(\.rawValue)), .value("none"),
+            """
+            What the backward pass computes again instead of keeping it: attention (norm, \
+            projections, probabilities) or the whole layer. Less memory, more time, same results.
+            """),
     ]
 
     private static let rest = [

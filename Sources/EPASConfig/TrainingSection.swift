@@ -25,6 +25,18 @@ package struct TrainingSection: Sendable, Hashable {
     package var epsilon: Double
     /// Type in which AdamW's two moments are kept.
     package var moments: Precision
+    package var rematerialization: Rematerialization
+}
+
+/// Which activations of a decoder layer the backward pass computes again instead of having them
+/// kept from the forward pass. Results are the same; it trades time for memory.
+package enum Rematerialization: String, Sendable, Hashable, CaseIterable {
+    case none
+    /// The norm, queries, keys and values, and where attention is no kernel, the probabilities.
+    /// Kept of attention are its input and the mixed values.
+    case attention
+    /// Everything: only the layer's input is kept, and what other layers reuse.
+    case layer
 }
 
 extension TrainingSection {
@@ -44,6 +56,8 @@ extension TrainingSection {
         beta2 = try reader.required(reader.number, "beta2")
         epsilon = try reader.required(reader.number, "epsilon")
         moments = Precision(rawValue: try reader.required(reader.choice, "moments"))!
+        rematerialization = Rematerialization(
+            rawValue: try reader.required(reader.choice, "rematerialization"))!
         // bfloat16 has steps of 1/256: a second moment that moves by less per step never moves.
         if moments == .bfloat16, beta2 > 0.99 {
             throw reader.unusable(
@@ -60,6 +74,7 @@ extension TrainingSection {
             ("weight_decay", .number(weightDecay)), ("clip", clip.map { .number($0) } ?? .null),
             ("beta1", .number(beta1)), ("beta2", .number(beta2)), ("epsilon", .number(epsilon)),
             ("moments", .plain(moments.rawValue)),
+            ("rematerialization", .plain(rematerialization.rawValue)),
         ])
     }
 }

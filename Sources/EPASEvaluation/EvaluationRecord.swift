@@ -8,6 +8,8 @@ package struct EvaluationRecord: Hashable, Sendable, Codable {
     private let version: Int
     /// The type of activations and products that was measured with: `float32` or `bfloat16`.
     package let dtype: String
+    /// The type of the matrices' numbers: `int8`, or that of products; `nil` in older records.
+    package let weights: String?
     /// Most tokens of an input.
     package let sequence: Int
     package let rows: [EvaluationTable.Row]
@@ -15,10 +17,12 @@ package struct EvaluationRecord: Hashable, Sendable, Codable {
     package let recommendation: Recommendation?
 
     package init(
-        _ table: EvaluationTable, dtype: String, sequence: Int, recommendation: Recommendation?
+        _ table: EvaluationTable, dtype: String, weights: String? = nil, sequence: Int,
+        recommendation: Recommendation?
     ) {
         version = Self.currentVersion
         self.dtype = dtype
+        self.weights = weights
         self.sequence = sequence
         rows = table.rows
         self.recommendation = recommendation

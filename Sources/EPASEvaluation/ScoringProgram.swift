@@ -14,14 +14,14 @@ package struct ScoringProgram: Sendable {
     package let model: ModelConfig
     package let plans: [SharingPlan]
     package let computeType: ElementType
-    /// The type in which matrices are passed; see ``Llama/init(_:computeType:matrices:graph:)``.
-    package let matrices: ElementType
+    /// How matrices are passed; see ``Llama/init(_:computeType:matrices:graph:)``.
+    package let matrices: MatrixFormat
 
     /// Logits that exist at the same time, which bounds the memory they take.
     private static let logitCount = 1 << 24
 
     package init(
-        model: ModelConfig, plans: [SharingPlan], computeType: ElementType, matrices: ElementType
+        model: ModelConfig, plans: [SharingPlan], computeType: ElementType, matrices: MatrixFormat
     ) {
         self.model = model
         self.plans = plans

@@ -10,8 +10,10 @@ package struct TaskEvaluation {
     package let model: ModelConfig
     /// The plans to compare, in the order of the results.
     package let plans: [SharingPlan]
-    /// The type of activations and products, and of the matrices as they are passed.
+    /// The type of activations and products.
     package let computeType: ElementType
+    /// How the matrices are passed.
+    package let matrices: MatrixFormat
 
     private let tasks: [TaskScores]
     private let requests: [ScoringRequest]
@@ -19,11 +21,14 @@ package struct TaskEvaluation {
 
     /// Reads and tokenizes the tasks' data.
     ///
-    /// - Parameter maximumLength: Most tokens of an input, from 1 to the model's longest sequence.
+    /// - Parameters:
+    ///   - matrices: The format of the parameters: integers, or by default the compute type.
+    ///   - maximumLength: Most tokens of an input, from 1 to the model's longest sequence.
     /// - Throws: ``EvaluationError`` naming the first line that cannot be used.
     package init(
         _ tasks: [EvaluationTask], model: ModelConfig, plans: [SharingPlan],
-        tokenizer: any Tokenizer, computeType: ElementType, maximumLength: Int
+        tokenizer: any Tokenizer, computeType: ElementType, matrices: MatrixFormat? = nil,
+        maximumLength: Int
     ) throws {
         let encoder = RequestEncoder(
             tokenizer, vocabulary: model.vocabulary, maximumLength: maximumLength)
@@ -35,14 +40,14 @@ package struct TaskEvaluation {
         self.model = model
         self.plans = plans
         self.computeType = computeType
+        self.matrices = matrices ?? .floats(computeType)
         self.maximumLength = maximumLength
     }
 
     /// Runs the model.
     ///
     /// - Parameters:
-    ///   - parameters: In the order of ``ModelConfig/parameters``: matrices in ``computeType``, the
-    ///     others float32.
+    ///   - parameters: In the order of ``ModelConfig/storedParameters(_:)``.
     ///   - speeds: The new tokens a second that each plan gives; `nil` leaves them out.
     ///   - progress: Called with the inputs that are done and all of them.
     package func run(
@@ -52,7 +57,7 @@ package struct TaskEvaluation {
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> EvaluationTable {
         let program = ScoringProgram(
-            model: model, plans: plans, computeType: computeType, matrices: computeType)
+            model: model, plans: plans, computeType: computeType, matrices: matrices)
         let scores = try withoutActuallyEscaping(compile) { compile in
             try Scorer(program: program, compile: compile)(
                 requests, maximumLength: maximumLength, parameters: parameters, progress: progress)

@@ -54,22 +54,22 @@ package func gradients(
     let last = outputs.map(\.tensor.id).max() ?? 0
     let depends = dependents(of: inputs, upTo: last, in: graph)
     let first = inputs.map(\.id).min() ?? last + 1
+    var recomputation = Recomputation(graph)
     for id in stride(from: last, through: first, by: -1) where depends[id] {
-        let results = graph.results(of: id)
-        let arriving = results.map { cotangents[$0.value] }
+        let arriving = graph.results(of: id).map { cotangents[$0.value] }
         guard arriving.contains(where: { $0 != nil }) else { continue }
         let node = graph.nodes[id]
         guard !node.operands.isEmpty else { continue }
-        let operands = node.operands.map(graph.tensor)
+        let (operands, results) = recomputation.values(of: id, cotangents: arriving)
         let contributions = node.operation.pullback(arriving, results: results, operands: operands)
-        for (operand, contribution) in zip(operands, contributions) where depends[operand.id] {
+        for (value, contribution) in zip(node.operands, contributions) where depends[value.node] {
             guard let contribution else { continue }
-            guard contribution.shape == operand.shape else {
+            let shape = graph.tensor(value).shape
+            guard contribution.shape == shape else {
                 fatalError(
                     "\(node.operation.name): the derivative has shape \(contribution.shape), "
-                        + "its operand \(operand.shape).")
+                        + "its operand \(shape).")
             }
-            let value = operand.value
             cotangents[value] = cotangents[value].map { $0 + contribution } ?? contribution
         }
     }

@@ -30,6 +30,8 @@ package final class Graph {
     /// Ids of the parameters, in order of creation.
     private(set) var parameters: [Int] = []
     private var parameterNames: Set<String> = []
+    /// Nodes that the reverse sweep computes again, in order.
+    private(set) var recomputedParts: [RecomputedPart] = []
 
     /// The kernels that the plugin this graph is for was given, by name.
     package let kernels: Set<String>
@@ -86,6 +88,14 @@ package final class Graph {
         let id = insert(node)
         known[key] = id
         return results(of: id)
+    }
+
+    /// Marks nodes to be computed again by the reverse sweep.
+    func add(_ part: RecomputedPart) {
+        if let last = recomputedParts.last, last.nodes.upperBound > part.nodes.lowerBound {
+            fatalError("Parts of a graph that are computed again cannot be nested.")
+        }
+        recomputedParts.append(part)
     }
 
     private func insert(_ node: Node) -> Int {

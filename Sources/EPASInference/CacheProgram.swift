@@ -28,17 +28,18 @@ struct CacheProgram: Hashable {
     /// The program's text.
     ///
     /// - Parameters:
+    ///   - matrices: How the model's matrices are passed.
     ///   - blocks: Blocks of the pool.
     ///   - positions: Rows of the table of cosines.
     ///   - kernels: The kernels that the plugin has.
     func text(
-        _ model: ModelConfig, computeType: ElementType, blocks: Int, positions: Int,
-        kernels: Set<String>
+        _ model: ModelConfig, computeType: ElementType, matrices: MatrixFormat, blocks: Int,
+        positions: Int, kernels: Set<String>
     ) -> String {
         let graph = Graph(kernels: kernels)
         let pool = graph.parameter(
             "pool", Shape(computeType, CachedRows.poolDimensions(model, blocks: blocks)))
-        let llama = Llama(model, computeType: computeType, matrices: computeType, graph: graph)
+        let llama = Llama(model, computeType: computeType, matrices: matrices, graph: graph)
         let angles = Shape(.float32, [positions, model.headDimension / 2])
         let cosines = graph.parameter("cosines", angles)
         let sines = graph.parameter("sines", angles)

@@ -50,14 +50,15 @@ package final class Engine: Sendable {
     /// Starts the engine's thread.
     ///
     /// - Parameters:
-    ///   - parameters: In the order of ``ModelConfig/parameters``: matrices in the compute type,
-    ///     the others float32.
+    ///   - parameters: In the order of ``ModelConfig/storedParameters(_:)``.
     ///   - computeType: The type of activations and of the cache, `float32` or `bfloat16`.
+    ///   - matrices: The format of the parameters: integers, or by default the compute type.
     /// - Throws: ``EngineError`` for options that cannot work, ``PJRTError`` if the device has no
     ///   room for the cache.
     package init(
         _ model: ModelConfig, parameters: consuming UniqueArray<DeviceBuffer>, client: Client,
-        computeType: ElementType, options: EngineOptions = .init(), cache: ExecutableCache? = nil
+        computeType: ElementType, matrices: MatrixFormat? = nil,
+        options: EngineOptions = .init(), cache: ExecutableCache? = nil
     ) throws {
         let longest = options.maximumSequence ?? model.maximumSequence
         let blocks = try options.blockCount(model, type: computeType, longest: longest)
@@ -67,7 +68,8 @@ package final class Engine: Sendable {
         mail = Mutex(Mail(blocks: blocks))
         let core = try EngineCore(
             model, parameters: parameters, client: client, computeType: computeType,
-            maximumSequence: longest, blockCount: blocks, options: options, cache: cache)
+            matrices: matrices ?? .floats(computeType), maximumSequence: longest,
+            blockCount: blocks, options: options, cache: cache)
         // From here on the engine's thread alone uses the core.
         nonisolated(unsafe) let handed = core
         let thread = Thread { [self] in work(handed) }

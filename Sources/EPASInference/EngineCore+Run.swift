@@ -218,8 +218,8 @@ extension EngineCore {
     private func executable(_ program: CacheProgram) throws -> Executable {
         if let executable = programs[program] { return executable }
         let text = program.text(
-            model, computeType: computeType, blocks: blocks.count, positions: maximumSequence,
-            kernels: client.kernels)
+            model, computeType: computeType, matrices: matrices, blocks: blocks.count,
+            positions: maximumSequence, kernels: client.kernels)
         let executable = try client.compile(text, cache: cache)
         programs[program] = executable
         return executable

@@ -14,6 +14,7 @@ final class EngineCore {
     let model: ModelConfig
     let options: EngineOptions
     let computeType: ElementType
+    let matrices: MatrixFormat
     let maximumSequence: Int
     let client: Client
     let cache: ExecutableCache?
@@ -45,8 +46,8 @@ final class EngineCore {
 
     init(
         _ model: ModelConfig, parameters: consuming UniqueArray<DeviceBuffer>, client: Client,
-        computeType: ElementType, maximumSequence: Int, blockCount: Int, options: EngineOptions,
-        cache: ExecutableCache?
+        computeType: ElementType, matrices: MatrixFormat, maximumSequence: Int, blockCount: Int,
+        options: EngineOptions, cache: ExecutableCache?
     ) throws {
         let (cosines, sines) = model.rotaryTables(positions: maximumSequence)
         parameters.append(try client.makeBuffer(cosines))
@@ -55,6 +56,7 @@ final class EngineCore {
         self.model = model
         self.client = client
         self.computeType = computeType
+        self.matrices = matrices
         self.maximumSequence = maximumSequence
         self.options = options
         self.cache = cache

@@ -16,18 +16,14 @@ struct Attention {
     let keyValueHeads: Int
     let headDimension: Int
 
-    /// Kept probabilities of a layer may take so many bytes; beyond it they are computed anew from
-    /// their log-sum-exps, which takes a product more for every layer and direction.
-    static let mostKeptBytes = 1 << 30
-
     /// Computes what is not reused. `??` evaluates its right side only when needed: a reused
     /// projection adds nothing to the graph.
     ///
     /// - Parameters:
     ///   - x: The normed residual stream, [B, T, D].
-    ///   - lends: Whether other layers will reuse the probabilities.
+    ///   - keeps: Whether the probabilities are kept for layers that reuse them.
     func activations(
-        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations, lends: Bool
+        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations, keeps: Bool
     ) -> AttentionActivations {
         if let probabilities = reused.probabilities {
             return AttentionActivations(
@@ -43,9 +39,6 @@ struct Attention {
             return AttentionActivations(
                 query: q, key: k, value: v, probabilities: .values(probabilities))
         }
-        let kept = KeptProbabilities.shape(query: q.shape)
-        let keeps =
-            lends && kept.elementCount * kept.elementType.byteCount <= Attention.mostKeptBytes
         let results = x.graph.apply(AttentionKernel(keepsProbabilities: keeps), [q, k, v])
         return AttentionActivations(
             query: q, key: k, value: v,
@@ -55,25 +48,26 @@ struct Attention {
             mixed: results[0])
     }
 
-    /// Mixes the values by the probabilities and projects the result back, [B, T, D].
-    func callAsFunction(_ activations: AttentionActivations) -> Tensor {
+    /// Returns the values mixed by the probabilities, [B, T, N, H].
+    func mixed(_ activations: AttentionActivations) -> Tensor {
+        if let mixed = activations.mixed { return mixed }
         let value = activations.value
-        let mixed =
-            activations.mixed
-            ?? {
-                switch activations.probabilities {
-                case .values(let probabilities):
-                    let query = probabilities.dimensions
-                    let form = AttentionForm(
-                        heads: query[1] * query[2], keyValueHeads: query[1], head: headDimension)
-                    return form.mixed(probabilities, value).converted(to: value.elementType)
-                case .shared(let probabilities, let operands):
-                    return value.graph.apply(
-                        SharedAttentionKernel(probabilities), operands + [value])[0]
-                }
-            }()
-        let (batch, length) = (value.dimensions[0], value.dimensions[1])
-        return output(mixed.reshaped([batch, length, heads * headDimension]))
+        switch activations.probabilities {
+        case .values(let probabilities):
+            let query = probabilities.dimensions
+            let form = AttentionForm(
+                heads: query[1] * query[2], keyValueHeads: query[1], head: headDimension)
+            return form.mixed(probabilities, value).converted(to: value.elementType)
+        case .shared(let probabilities, let operands):
+            return value.graph.apply(
+                SharedAttentionKernel(probabilities), operands + [value])[0]
+        }
+    }
+
+    /// Projects mixed values back to the residual stream, [B, T, D].
+    func projected(_ mixed: Tensor) -> Tensor {
+        let sizes = mixed.dimensions
+        return output(mixed.reshaped([sizes[0], sizes[1], sizes[2] * sizes[3]]))
     }
 
     /// [B, T, n·H] → [B, T, n, H].

@@ -6,8 +6,11 @@ import EPASGraph
 
 /// A projection: y = x Wᵀ, or y = x Wᵀ + b.
 struct Linear {
-    /// [out, in], in the compute type or float32; products take it in the type of their input.
+    /// [out, in], in the compute type or float32, which products take in the type of their input; or
+    /// int8 with scales.
     let weight: Tensor
+    /// The scales of integers, float32 [out, in / 64]; see ``QuantizedMatrix``.
+    var scales: Tensor?
     /// [out], float32.
     var bias: Tensor?
 
@@ -27,10 +30,24 @@ struct Linear {
 }
 
 extension Linear {
+    /// The weight's numbers, [out, in]: as they are, or integers times their scales, rounded once.
+    ///
+    /// - Parameter type: Of what integers stand for.
+    func values(as type: ElementType) -> Tensor {
+        guard let scales else { return weight }
+        let (out, width, count) = (
+            weight.dimensions[0], weight.dimensions[1], scales.dimensions[1]
+        )
+        let factors = scales.broadcast(to: [out, count, QuantizedMatrix.block], along: [0, 1])
+            .reshaped([out, count * QuantizedMatrix.block]).sliced(along: 1, 0..<width)
+        return (weight.converted(to: .float32) * factors).converted(to: type)
+    }
+
     /// x Wᵀ, rounded once.
     private func product(_ x: Tensor, as type: ElementType) -> Tensor {
         let rows = x.dimensions.dropLast()
         let count = rows.reduce(1, *)
+        let weight = values(as: x.elementType)
         guard count > 0 else {
             return x.dot(
                 weight.converted(to: x.elementType), contracting: ([x.shape.rank - 1], [1]),
@@ -38,8 +55,7 @@ extension Linear {
             ).converted(to: type)
         }
         let kernel = ProductKernel(transposesRight: true, resultType: type)
-        let operand = x.reshaped([count, weight.dimensions[1]])
-        return x.graph.apply(kernel, [operand, weight])[0]
+        return x.graph.apply(kernel, [x.asRows, weight])[0]
             .reshaped(rows + [weight.dimensions[0]])
     }
 }
@@ -50,7 +66,23 @@ struct RMSNorm {
     let weight: Tensor
     let epsilon: Double
 
+    /// [..., D] → [..., D], in the input's type.
     func callAsFunction(_ x: Tensor) -> Tensor {
+        guard x.shape.elementCount > 0 else { return plain(x) }
+        return x.graph.apply(RMSNormKernel(epsilon: epsilon), [x.asRows, weight])[0]
+            .reshaped(x.dimensions)
+    }
+
+    /// The sum of two tensors [..., D], and its norm, both in their type.
+    func callAsFunction(_ x: Tensor, adding a: Tensor) -> (sum: Tensor, normed: Tensor) {
+        guard x.shape.elementCount > 0 else { return (x + a, plain(x + a)) }
+        let results = x.graph.apply(
+            AddRMSNormKernel(epsilon: epsilon), [x.asRows, a.asRows, weight])
+        return (results[0].reshaped(x.dimensions), results[1].reshaped(x.dimensions))
+    }
+
+    /// The norm in plain operations.
+    func plain(_ x: Tensor) -> Tensor {
         let wide = x.converted(to: .float32)
         let last = x.shape.rank - 1
         let scale = rsqrt((wide * wide).mean(over: [last]) + epsilon)
@@ -68,8 +100,17 @@ struct FeedForward {
     let down: Linear
 
     func callAsFunction(_ x: Tensor) -> Tensor {
-        let gate = gate(x).converted(to: .float32)
-        let inner = gate * sigmoid(gate) * up(x).converted(to: .float32)
-        return down(inner.converted(to: x.elementType))
+        let (gate, up) = (gate(x), up(x))
+        let kernel = SwiGLUKernel()
+        guard gate.shape.elementCount > 0 else { return down(kernel.decomposition([gate, up])[0]) }
+        let inner = x.graph.apply(kernel, [gate.asRows, up.asRows])[0]
+        return down(inner.reshaped(gate.dimensions))
+    }
+}
+
+extension Tensor {
+    /// [..., D] as rows [M, D], of which there is at least one.
+    var asRows: Tensor {
+        reshaped([shape.elementCount / dimensions[rank - 1], dimensions[rank - 1]])
     }
 }

@@ -6,6 +6,7 @@
 //
 // Dimensions: B batch, T sequence, D model, N query heads, K key heads, G = N/K, H head.
 
+import EPASConfig
 package import EPASGraph
 
 /// What a layer attended with, after projection and rotary embedding.
@@ -47,6 +48,22 @@ struct ReusedActivations {
     var probabilities: AttentionProbabilities?
 }
 
+/// The residual stream between layers: a sum whose last term waits for the norm that comes next,
+/// which adds it on the way.
+struct ResidualStream {
+    /// [B, T, D]
+    let x: Tensor
+    /// What has yet to be added, [B, T, D].
+    var term: Tensor?
+
+    /// The stream with everything added, and its norm.
+    func normed(by norm: RMSNorm) -> (x: Tensor, normed: Tensor) {
+        guard let term else { return (x, norm(x)) }
+        let results = norm(x, adding: term)
+        return (results.sum, results.normed)
+    }
+}
+
 /// A LLaMA decoder layer that can reuse another layer's attention activations.
 struct DecoderLayer {
     let attentionNorm: RMSNorm
@@ -57,18 +74,29 @@ struct DecoderLayer {
     /// Applies the layer to the residual stream.
     ///
     /// - Parameters:
-    ///   - x: The residual stream, [B, T, D].
     ///   - reused: The source layer's activations in sharing mode; `nil` in compute mode.
-    ///   - lends: Whether other layers will reuse this one's probabilities.
+    ///   - keeps: Whether this layer's probabilities are kept for layers that reuse them.
+    ///   - rematerialization: What the backward pass computes again.
     /// - Returns: The new residual stream, and the activations this layer attended with.
     func callAsFunction(
-        _ x: Tensor, positions: RotaryAngles, reusing reused: ReusedActivations?,
-        lends: Bool = false
-    ) -> (Tensor, AttentionActivations) {
-        let activations = attention.activations(
-            attentionNorm(x), positions: positions, reusing: reused ?? ReusedActivations(),
-            lends: lends)
-        let h = x + attention(activations)
-        return (h + feedForward(feedForwardNorm(h)), activations)
+        _ stream: ResidualStream, positions: RotaryAngles, reusing reused: ReusedActivations?,
+        keeps: Bool = false, rematerialization: Rematerialization = .none
+    ) -> (ResidualStream, AttentionActivations) {
+        let (x, z) = stream.normed(by: attentionNorm)
+        /// Has the backward pass compute again what `body` builds if that is `mode`'s part.
+        func recomputed<Result>(in mode: Rematerialization, _ body: () -> Result) -> Result {
+            x.graph.recomputed(
+                from: rematerialization == mode ? x : nil,
+                knowing: (z, { attentionNorm($0) }), body)
+        }
+        return recomputed(in: .layer) {
+            let (mixed, activations) = recomputed(in: .attention) {
+                let activations = attention.activations(
+                    z, positions: positions, reusing: reused ?? ReusedActivations(), keeps: keeps)
+                return (attention.mixed(activations), activations)
+            }
+            let (h, normed) = feedForwardNorm(x, adding: attention.projected(mixed))
+            return (ResidualStream(x: h, term: feedForward(normed)), activations)
+        }
     }
 }

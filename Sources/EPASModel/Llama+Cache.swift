@@ -141,6 +141,6 @@ extension Linear {
     ) -> Tensor {
         x.graph.apply(
             LinearKernel(resultType: type ?? x.elementType),
-            [x, weight] + [bias, residual].compactMap(\.self))[0]
+            [x, weight] + [scales, bias, residual].compactMap(\.self))[0]
     }
 }

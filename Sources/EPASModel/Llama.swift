@@ -3,6 +3,7 @@
 // Dimensions: B batch, T sequence, D model, V vocabulary.
 
 package import EPASArray
+package import EPASConfig
 package import EPASGraph
 
 /// A LLaMA model in a graph: its parameters as tensors, its function as methods.
@@ -13,6 +14,10 @@ package struct Llama {
     /// The type in which activations and products' inputs are kept.
     package let computeType: ElementType
 
+    /// What kept probabilities may take, in bytes; see
+    /// ``SharingPlan/sourcesKeepingProbabilities(bytes:bound:)``.
+    package var mostKeptBytes = 1 << 30
+
     let embedding: Tensor
     let layers: [DecoderLayer]
     let norm: RMSNorm
@@ -22,25 +27,29 @@ package struct Llama {
     ///
     /// - Parameters:
     ///   - computeType: `float32` or `bfloat16`.
-    ///   - matrices: The type of the matrices among the arguments: `float32` for masters that are
-    ///     trained, which products round to a compute type below, or the compute type. The other arguments are float32.
+    ///   - matrices: The format of the matrices among the arguments: `float32` for masters that are
+    ///     trained, which products round to a compute type below, the compute type, or integers.
     package init(
-        _ config: ModelConfig, computeType: ElementType, matrices: ElementType = .float32,
-        graph: Graph
+        _ config: ModelConfig, computeType: ElementType,
+        matrices: MatrixFormat = .floats(.float32), graph: Graph
     ) {
-        let specifications = config.parameters
-        let parameters = specifications.map {
-            graph.parameter($0.name, $0.shape(matricesAs: matrices))
+        var parameters: [Tensor] = []
+        var byName: [String: [Tensor]] = [:]
+        for stored in config.storedParameters(matrices) {
+            let arguments = zip([stored.name, stored.name + "_scale"], stored.shapes)
+                .map { graph.parameter($0, $1) }
+            byName[stored.name] = arguments
+            parameters += arguments
         }
-        let byName = Dictionary(uniqueKeysWithValues: zip(specifications.map(\.name), parameters))
         func tensor(_ name: String) -> Tensor {
-            guard let tensor = byName[name] else { fatalError("no parameter \(name)") }
+            guard let tensor = byName[name]?[0] else { fatalError("no parameter \(name)") }
             return tensor
         }
         func linear(_ name: String) -> Linear {
-            Linear(
-                weight: tensor(name + ".weight"),
-                bias: byName[name + ".bias"])
+            let weight = byName[name + ".weight"] ?? []
+            return Linear(
+                weight: tensor(name + ".weight"), scales: weight.count == 2 ? weight[1] : nil,
+                bias: byName[name + ".bias"]?[0])
         }
         func norm(_ name: String) -> RMSNorm {
             RMSNorm(weight: tensor(name + ".weight"), epsilon: config.normEpsilon)
@@ -66,7 +75,7 @@ package struct Llama {
                     down: linear(prefix + "mlp.down_proj")))
         }
         self.norm = norm("model.norm")
-        head = linear(config.tiedEmbeddings ? "model.embed_tokens" : "lm_head")
+        head = linear(byName["lm_head.weight"] == nil ? "model.embed_tokens" : "lm_head")
     }
 
     /// Returns the normed final hidden states, [B, T, D], in the compute type.
@@ -74,29 +83,48 @@ package struct Llama {
     /// - Parameters:
     ///   - tokens: int32 [B, T]; positions count from 0.
     ///   - plan: Which layers reuse the activations of which.
-    package func hiddenStates(_ tokens: Tensor, plan: SharingPlan) -> Tensor {
-        hiddenStates(tokens, plan: plan) { _, _ in }
+    ///   - rematerialization: What a backward pass computes again.
+    package func hiddenStates(
+        _ tokens: Tensor, plan: SharingPlan, rematerialization: Rematerialization = .none
+    ) -> Tensor {
+        hiddenStates(tokens, plan: plan, rematerialization: rematerialization) { _, _ in }
     }
 
     /// Also shows each layer's activations to `visit`, shallowest layer first.
     package func hiddenStates(
-        _ tokens: Tensor, plan: SharingPlan, visit: (Int, AttentionActivations) -> Void
+        _ tokens: Tensor, plan: SharingPlan, rematerialization: Rematerialization = .none,
+        visit: (Int, AttentionActivations) -> Void
     ) -> Tensor {
         let rotary = RotaryAngles(
             sequence: tokens.dimensions[1], frequencies: config.rotaryFrequencies,
             graph: tokens.graph)
-        var x = embedding.rows(at: tokens).converted(to: computeType)
+        var stream = ResidualStream(x: embed(tokens))
+        let keeping = plan.sourcesKeepingProbabilities(
+            bytes: KeptProbabilities.byteCount(
+                batch: tokens.dimensions[0], heads: config.heads, length: tokens.dimensions[1],
+                computeType),
+            bound: mostKeptBytes)
         var saved: [Int: ReusedActivations] = [:]
         for (index, layer) in layers.enumerated() {
             let reused = plan.sources[index].flatMap { saved[$0] }
             let activations: AttentionActivations
-            (x, activations) = layer(
-                x, positions: rotary, reusing: reused,
-                lends: plan.isSource(index) && plan.kind != .keyValue)
+            (stream, activations) = layer(
+                stream, positions: rotary, reusing: reused,
+                keeps: keeping.contains(index),
+                rematerialization: rematerialization)
             visit(index, activations)
             if plan.isSource(index) { saved[index] = activations.reusable(as: plan.kind) }
         }
-        return norm(x)
+        return stream.normed(by: norm).normed
+    }
+
+    /// The tokens' rows of the embedding, [B, T, D], in the compute type.
+    private func embed(_ tokens: Tensor) -> Tensor {
+        let count = tokens.shape.elementCount
+        guard count > 0 else { return embedding.rows(at: tokens).converted(to: computeType) }
+        return tokens.graph.apply(
+            EmbeddingKernel(resultType: computeType), [embedding, tokens.reshaped([count])])[0]
+            .reshaped(tokens.dimensions + [config.width])
     }
 
     /// Returns the logits, [B, T, V], float32.
@@ -106,15 +134,21 @@ package struct Llama {
 
     /// Returns the cross-entropy of each position in nats, [B, T], float32.
     ///
-    /// - Parameter targets: int32 [B, T], each below V.
-    package func losses(_ tokens: Tensor, targets: Tensor, plan: SharingPlan) -> Tensor {
-        let hidden = hiddenStates(tokens, plan: plan)
+    /// - Parameters:
+    ///   - targets: int32 [B, T], each below V.
+    ///   - rematerialization: What a backward pass computes again.
+    package func losses(
+        _ tokens: Tensor, targets: Tensor, plan: SharingPlan,
+        rematerialization: Rematerialization = .none
+    ) -> Tensor {
+        let hidden = hiddenStates(tokens, plan: plan, rematerialization: rematerialization)
         guard tokens.shape.elementCount > 0,
             tokens.graph.kernels.contains(CrossEntropyKernel.target)
         else { return crossEntropy(logits: logits(ofHidden: hidden), targets: targets) }
         let count = tokens.shape.elementCount
         let operands = [
-            hidden.reshaped([count, config.width]), head.weight, targets.reshaped([count]),
+            hidden.reshaped([count, config.width]), head.values(as: computeType),
+            targets.reshaped([count]),
         ]
         return tokens.graph.apply(CrossEntropyKernel(), operands)[0].reshaped(tokens.dimensions)
     }

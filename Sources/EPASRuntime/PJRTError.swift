@@ -24,8 +24,8 @@ package struct PJRTError: Error, Hashable, Sendable {
         // An error that comes back later is wrapped, and then only its words tell.
         if code == .resourceExhausted || message.contains("Out of memory") {
             return
-                "Lower the batch or the sequence length: training.batch and training.sequence in a"
-                + " run file."
+                "Lower the batch or the sequence length, or compute activations again:"
+                + " training.batch, training.sequence and training.rematerialization in a run file."
         }
         if code == .unimplemented { return "Use a plugin version that has \(function)." }
         return nil

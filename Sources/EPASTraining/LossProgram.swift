@@ -9,14 +9,14 @@ package struct LossProgram: Sendable {
     package let model: ModelConfig
     package let plan: SharingPlan
     package let computeType: ElementType
-    /// The type in which matrices are passed; see ``Llama/init(_:computeType:matrices:graph:)``.
-    package let matrices: ElementType
+    /// How matrices are passed; see ``Llama/init(_:computeType:matrices:graph:)``.
+    package let matrices: MatrixFormat
     /// The kernels that the plugin has; see ``Graph/kernels``.
     package let kernels: Set<String>
 
     package init(
         model: ModelConfig, plan: SharingPlan, computeType: ElementType,
-        matrices: ElementType = .float32, kernels: Set<String> = []
+        matrices: MatrixFormat = .floats(.float32), kernels: Set<String> = []
     ) {
         self.model = model
         self.plan = plan

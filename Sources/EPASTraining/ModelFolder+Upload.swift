@@ -1,26 +1,36 @@
 package import BasicContainers
-package import EPASArray
+import EPASArray
 package import EPASCheckpoint
-import EPASModel
+package import EPASModel
 package import EPASRuntime
+import Foundation
 
 extension ModelFolder {
-    /// Uploads every parameter, in the order of ``ModelConfig/parameters``.
+    /// Uploads every parameter, in the order of ``ModelConfig/storedParameters(_:)``.
     ///
     /// Host memory holds one parameter at a time, and none where the file's type is the device's.
     ///
-    /// - Parameter matrices: The type of the matrices on the device; norms and biases are float32.
-    /// - Throws: ``CheckpointError`` for a tensor that is missing, ``PJRTError`` if the device
-    ///   has no room.
+    /// - Parameter matrices: The format of the matrices on the device.
+    /// - Throws: ``CheckpointError`` for a tensor that is missing, or that integers cannot stand
+    ///   for; ``PJRTError`` if the device has no room.
     package func upload(
-        to client: Client, matrices: ElementType = .float32
+        to client: Client, matrices: MatrixFormat = .floats(.float32)
     ) throws -> UniqueArray<DeviceBuffer> {
-        var buffers = UniqueArray<DeviceBuffer>(minimumCapacity: config.parameters.count)
-        for specification in config.parameters {
-            let type = specification.shape(matricesAs: matrices).elementType
-            buffers.append(
-                try client.makeBuffer(stored(specification.name).converted(to: type)))
-            releasePages(of: specification.name)
+        var buffers = UniqueArray<DeviceBuffer>()
+        for parameter in config.storedParameters(matrices) {
+            let name = parameter.specification.name
+            let arguments: [HostArray]
+            do {
+                arguments = try parameter.arguments(stored(name))
+            } catch let error as QuantizationError {
+                throw CheckpointError(
+                    url.path,
+                    "tensor \"\(name)\" has an element that is not a finite number (row "
+                        + "\(error.row), column \(error.column)), for which int8 has no place",
+                    remedy: "Use weights that are finite, or leave --weights int8 out.")
+            }
+            for argument in arguments { buffers.append(try client.makeBuffer(argument)) }
+            releasePages(of: name)
         }
         return buffers
     }

@@ -1,6 +1,7 @@
 package import EPASArray
 package import EPASConfig
 package import EPASModel
+import EPASRuntime
 
 /// A run file resolved against its data and model: everything that a step depends on.
 package struct RunSetup: Sendable {
@@ -64,7 +65,8 @@ package struct RunSetup: Sendable {
         TrainingProgram(
             model: model, plan: plan, computeType: computeType, batch: config.training.batch,
             sequence: config.training.sequence, optimizer: optimizer, clip: config.training.clip,
-            kernels: kernels)
+            kernels: kernels, rematerialization: config.training.rematerialization,
+            mostKeptBytes: HostMemory.mostKeptBytes)
     }
 
     /// - Parameter kernels: The kernels that the plugin has.

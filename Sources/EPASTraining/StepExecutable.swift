@@ -1,5 +1,6 @@
 import BasicContainers
 package import EPASArray
+import EPASModel
 package import EPASRuntime
 
 /// The compiled training step of one plan.
@@ -11,6 +12,8 @@ package struct StepExecutable: Sendable {
 
     private let form: Form
     private let optimizer: AdamW
+    private let parameterBytes: Int
+    private let momentBytes: Int
 
     /// Compiles a step over `accumulation` batches.
     package init(
@@ -18,6 +21,9 @@ package struct StepExecutable: Sendable {
         compile: (String) throws -> Executable
     ) throws {
         optimizer = program.optimizer
+        parameterBytes = 4 * program.model.parameterCount
+        momentBytes =
+            2 * program.optimizer.momentType.byteCount * program.model.parameterCount
         if accumulation == 1 {
             form = .whole(try compile(program.step()))
         } else {
@@ -25,6 +31,27 @@ package struct StepExecutable: Sendable {
                 accumulate: try compile(program.accumulate()),
                 apply: try compile(program.apply(accumulation: accumulation)),
                 sums: program.sumShapes)
+        }
+    }
+
+    /// The memory that a step needs, known before anything runs; `nil` if the plugin does not say.
+    package func memory() throws -> StepMemory? {
+        let state = parameterBytes + momentBytes
+        func beyond(_ arguments: Int, _ program: Executable) throws -> Int {
+            try program.memoryStatistics().total - arguments
+        }
+        do {
+            switch form {
+            case .whole(let step):
+                return StepMemory(state: state, temporary: try beyond(state, step))
+            case .accumulated(let accumulate, let apply, _):
+                return StepMemory(
+                    state: state,
+                    temporary: max(
+                        try beyond(parameterBytes, accumulate), try beyond(state, apply)))
+            }
+        } catch let error as PJRTError where error.code == .unimplemented {
+            return nil
         }
     }
 

@@ -30,7 +30,10 @@ package final class Trainer {
     private(set) var state: TrainingState
     private(set) var progress: RunProgress
 
+    private let client: Client
     private let programs: RunPrograms
+    /// The most that a step so far needs, as reported.
+    private var memory: StepMemory?
     private let interruption: () -> Int32?
     private let validation: [HostArray]
     private var batches: BatchStream
@@ -57,6 +60,7 @@ package final class Trainer {
         self.tokenizer = tokenizer
         self.inheritedEnds = inheritedEnds
         machine = SavedState.machine(client)
+        self.client = client
         self.report = report
         self.interruption = interruption
         self.validation = validation.map(\.tokens)
@@ -132,6 +136,7 @@ package final class Trainer {
         if stops { return false }
         if !programs.hasStep(plan) { report(.compiling(share: share)) }
         guard let program = try programs.step(plan, until: { stops }) else { return false }
+        try reportMemory(of: program)
         programs.prepare(during: step, validates: !validation.isEmpty)
 
         let rate = setup.learningRate.rate(atStep: step)
@@ -164,6 +169,24 @@ package final class Trainer {
             step: step, tokens: record.tokens, elapsedSeconds: record.elapsedSeconds,
             cursor: batches.cursor)
         return true
+    }
+
+    /// Says what a step takes before it takes it: at the start, and when it becomes more.
+    private func reportMemory(of program: StepExecutable) throws {
+        guard let needed = try program.memory(), needed.temporary > memory?.temporary ?? -1
+        else { return }
+        memory = needed
+        report(.memory(needed))
+        let mode = setup.config.training.rematerialization
+        if let available = try client.availableMemoryBytes(),
+            let warning = needed.shortage(
+                available: available,
+                remedy: mode == .layer
+                    ? "Lower training.batch."
+                    : "Set training.rematerialization to layer, or lower training.batch.")
+        {
+            report(.notice(warning))
+        }
     }
 
     /// Measures the loss at every wanted region length if this step is followed by a validation

@@ -6,6 +6,8 @@ package enum TrainingEvent: Sendable {
     case notice(String)
     /// Training waits for a program to be compiled.
     case compiling(share: String)
+    /// What steps need from here on, before the first of them runs.
+    case memory(StepMemory)
     case stepped(StepRecord)
     /// `index` of `count` region lengths has been validated.
     case validated(ValidationRecord, index: Int, count: Int)

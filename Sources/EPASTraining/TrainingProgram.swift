@@ -11,6 +11,7 @@
 // them, so they keep their bits.
 
 package import EPASArray
+package import EPASConfig
 import EPASGraph
 package import EPASModel
 
@@ -30,10 +31,15 @@ package struct TrainingProgram: Sendable {
     package let clip: Double?
     /// The kernels that the plugin has; see ``Graph/kernels``.
     package let kernels: Set<String>
+    /// What the backward pass computes again; changes memory and time, not results.
+    package let rematerialization: Rematerialization
+    /// What kept probabilities of all layers may take, in bytes.
+    package let mostKeptBytes: Int
 
     package init(
         model: ModelConfig, plan: SharingPlan, computeType: ElementType, batch: Int, sequence: Int,
-        optimizer: AdamW, clip: Double?, kernels: Set<String> = []
+        optimizer: AdamW, clip: Double?, kernels: Set<String> = [],
+        rematerialization: Rematerialization = .none, mostKeptBytes: Int = 1 << 30
     ) {
         self.model = model
         self.plan = plan
@@ -43,6 +49,8 @@ package struct TrainingProgram: Sendable {
         self.optimizer = optimizer
         self.clip = clip
         self.kernels = kernels
+        self.rematerialization = rematerialization
+        self.mostKeptBytes = mostKeptBytes
     }
 
     /// Parameters with a gradient under the plan, by their index in ``ModelConfig/parameters``.
@@ -132,7 +140,11 @@ package struct TrainingProgram: Sendable {
     private func lossAndGradients(_ llama: Llama, tokens: Tensor) -> (Tensor, [Tensor]) {
         let inputs = tokens.sliced(along: 1, 0..<sequence)
         let targets = tokens.sliced(along: 1, 1..<sequence + 1)
-        let loss = llama.losses(inputs, targets: targets, plan: plan).mean(over: [0, 1])
+        var llama = llama
+        llama.mostKeptBytes = mostKeptBytes
+        let loss = llama.losses(
+            inputs, targets: targets, plan: plan, rematerialization: rematerialization
+        ).mean(over: [0, 1])
         let active = active
         let gradients = gradients(
             of: loss, withRespectTo: active.map { llama.parameters[$0] })

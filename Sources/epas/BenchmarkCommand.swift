@@ -1,6 +1,7 @@
 import ArgumentParser
 import EPASArray
 import EPASBenchmark
+import EPASConfig
 import EPASModel
 import EPASRuntime
 import EPASTraining
@@ -33,6 +34,12 @@ struct BenchmarkTrainCommand: ParsableCommand {
     @Option(help: dtypeHelp)
     var dtype = ComputeType.bfloat16
 
+    // The values are the run file's, training.rematerialization.
+    @Option(
+        help: ArgumentHelp(
+            "What the backward pass computes again instead of keeping it.", valueName: "part"))
+    var rematerialization = Rematerialization.none
+
     @Flag(help: "Also say what a step's time goes into, kernel by kernel.")
     var breakdown = false
 
@@ -49,6 +56,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
     }
 
     func run() throws {
+        TrainingMemory.useHugePages()
         let shape = try model.config()
         let plans = try sharing.plans(layers: shape.layers)
         let (client, cache) = try runtime.open()
@@ -70,6 +78,19 @@ struct BenchmarkTrainCommand: ParsableCommand {
         }
     }
 
+    /// Says what a step takes before it takes it.
+    private func describe(_ memory: StepMemory, on client: Client) throws {
+        if !json.isOn { try printLine("memory: \(memory.text)") }
+        guard let available = try client.availableMemoryBytes(),
+            let warning = memory.shortage(
+                available: available,
+                remedy: rematerialization == .layer
+                    ? "Use a smaller --batch."
+                    : "Use --rematerialization layer, or a smaller --batch.")
+        else { return }
+        printError("Warning: \(warning)")
+    }
+
     private func measure(
         _ shape: ModelConfig, _ plan: SharingPlan, _ client: Client, _ cache: ExecutableCache
     ) throws -> Result {
@@ -78,7 +99,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
             model: shape, plan: plan, computeType: dtype.elementType, batch: batch,
             sequence: sequence,
             optimizer: AdamW(beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1), clip: 1,
-            kernels: client.kernels)
+            kernels: client.kernels, rematerialization: rematerialization,
+            mostKeptBytes: HostMemory.mostKeptBytes)
         var start = clock.now
         let step = try StepExecutable(program, accumulation: 1) {
             try client.compile($0, cache: cache)
@@ -87,6 +109,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
         var state = try TrainingState(startingFrom: shape, client: client) {
             shape.initialValue(of: $0, seed: 1)
         }
+        let memory = try step.memory()
+        if let memory { try describe(memory, on: client) }
         let stream = RandomStream(seed: 1, name: "benchmark")
         let tokens = HostArray(
             (0..<batch * (sequence + 1)).map {
@@ -111,7 +135,10 @@ struct BenchmarkTrainCommand: ParsableCommand {
             share: plan.text(layers: shape.layers), steps: steps, secondsPerStep: seconds,
             tokensPerSecond: Double(batch * sequence) / seconds, flopsPerSample: flops,
             flopsPerSecond: flops * Double(batch) / seconds, compileSeconds: compileSeconds,
-            loss: loss, breakdown: parts?.seconds, peakMemoryBytes: ProcessMemory.peakResidentBytes,
+            loss: loss, breakdown: parts?.seconds,
+            rematerialization: rematerialization.rawValue,
+            stateBytes: memory?.state, temporaryBytes: memory?.temporary,
+            peakMemoryBytes: ProcessMemory.peakResidentBytes,
             platform: client.platformName)
     }
 
@@ -139,7 +166,14 @@ struct BenchmarkTrainCommand: ParsableCommand {
         let loss: Float
         /// Seconds of the median step by what they went into, if asked for.
         let breakdown: [String: Double]?
+        let rematerialization: String
+        /// Weights and moments.
+        let stateBytes: Int?
+        /// What a step takes besides.
+        let temporaryBytes: Int?
         let peakMemoryBytes: Int?
         let platform: String
     }
 }
+
+extension Rematerialization: ExpressibleByArgument {}

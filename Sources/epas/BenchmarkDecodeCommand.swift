@@ -29,6 +29,8 @@ struct BenchmarkDecodeCommand: ParsableCommand {
     @Option(help: dtypeHelp)
     var dtype = ComputeType.bfloat16
 
+    @OptionGroup var weights: WeightsOption
+
     @OptionGroup var sharing: ShareListOption
     @OptionGroup var json: JSONOption
     @OptionGroup var runtime: RuntimeOptions
@@ -46,12 +48,13 @@ struct BenchmarkDecodeCommand: ParsableCommand {
         let shape = try model.config()
         let plans = try sharing.plans(layers: shape.layers)
         let (client, cache) = try runtime.open()
-        var parameters = UniqueArray<DeviceBuffer>(minimumCapacity: shape.parameters.count)
-        for specification in shape.parameters {
-            let type = specification.shape(matricesAs: dtype.elementType).elementType
-            parameters.append(
-                try client.makeBuffer(
-                    shape.initialValue(of: specification, seed: 1).converted(to: type)))
+        let format = weights.format(dtype)
+        var parameters = UniqueArray<DeviceBuffer>()
+        for parameter in shape.storedParameters(format) {
+            let value = shape.initialValue(of: parameter.specification, seed: 1)
+            for argument in try parameter.arguments(value) {
+                parameters.append(try client.makeBuffer(argument))
+            }
         }
         let (batch, sequence, tokens) = (batch, sequence, tokens)
         var options = EngineOptions()
@@ -68,7 +71,7 @@ struct BenchmarkDecodeCommand: ParsableCommand {
             * dtype.elementType.byteCount
         let engine = try Engine(
             shape, parameters: parameters, client: client, computeType: dtype.elementType,
-            options: options, cache: cache)
+            matrices: format, options: options, cache: cache)
         for plan in plans { try engine.compile(plan) }
         let rounds = steps
         let speeds = try blocking {
@@ -77,7 +80,8 @@ struct BenchmarkDecodeCommand: ParsableCommand {
         for (plan, speed) in zip(plans, speeds) {
             let result = Result(
                 model: model.name, batch: batch, sequence: sequence, tokens: tokens,
-                dtype: dtype.rawValue, share: plan.text(layers: shape.layers),
+                dtype: dtype.rawValue, weights: format.name,
+                share: plan.text(layers: shape.layers),
                 tokensPerSecond: speed.tokensPerSecond,
                 promptTokensPerSecond: speed.promptTokensPerSecond,
                 peakMemoryBytes: ProcessMemory.peakResidentBytes, platform: client.platformName)
@@ -100,6 +104,7 @@ struct BenchmarkDecodeCommand: ParsableCommand {
         let sequence: Int
         let tokens: Int
         let dtype: String
+        let weights: String
         let share: String
         /// Medians, over all sequences.
         let tokensPerSecond: Double

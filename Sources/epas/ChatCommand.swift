@@ -43,6 +43,8 @@ struct ChatCommand: ParsableCommand {
     @Option(help: dtypeHelp)
     var dtype = ComputeType.float32
 
+    @OptionGroup var weights: WeightsOption
+
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup var runtime: RuntimeOptions
 
@@ -64,8 +66,9 @@ struct ChatCommand: ParsableCommand {
         options.slots = 1
         let engine = try Engine(
             folder.config,
-            parameters: folder.upload(to: client, matrices: dtype.elementType), client: client,
-            computeType: dtype.elementType, options: options, cache: cache)
+            parameters: folder.upload(to: client, matrices: weights.format(dtype)), client: client,
+            computeType: dtype.elementType, matrices: weights.format(dtype),
+            options: options, cache: cache)
         defer { engine.shutDown() }
         try engine.compile(plan)
         var chat = ChatSession(

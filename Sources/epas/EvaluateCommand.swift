@@ -28,6 +28,7 @@ struct EvaluateCommand: ParsableCommand {
     var tasks: String?
 
     @OptionGroup var options: EvaluationOptions
+    @OptionGroup var weights: WeightsOption
     @OptionGroup var targets: TargetOptions
 
     @Option(
@@ -59,6 +60,7 @@ struct EvaluateCommand: ParsableCommand {
         if let tasks {
             try TaskRun(
                 folder: folder, plans: plans, tasks: tasks, options: options,
+                matrices: weights.format(options.dtype),
                 targets: targets.values(for: folder.config), output: output, printsJSON: json.isOn,
                 measuresSpeed: speed
             ).run { try runtime.open() }
@@ -66,7 +68,8 @@ struct EvaluateCommand: ParsableCommand {
         }
         let (client, cache) = try runtime.open()
         let results = try options.evaluate(
-            folder, data: data ?? "", plans: plans, client: client, cache: cache)
+            folder, data: data ?? "", plans: plans, matrices: weights.format(options.dtype),
+            client: client, cache: cache)
         if json.isOn {
             for result in results { try printJSON(result) }
             return
@@ -92,6 +95,8 @@ struct DataOption: ParsableArguments {
 /// The loss of a checkpoint at one region length, as printed.
 struct EvaluationRow: Encodable {
     let share: String
+    /// The type of the matrices' numbers.
+    let weights: String
     let sharingLayers: Int
     /// Nats per token.
     let loss: Double
@@ -135,27 +140,30 @@ struct EvaluationOptions: ParsableArguments {
 
     /// Measures a checkpoint under every plan.
     ///
+    /// - Parameter matrices: How its matrices are held; by default in the type of `--dtype`.
     /// - Throws: If the data was tokenized for another vocabulary, or is too short.
     func evaluate(
-        _ folder: ModelFolder, data: String, plans: [SharingPlan], client: Client,
-        cache: ExecutableCache
+        _ folder: ModelFolder, data: String, plans: [SharingPlan],
+        matrices: MatrixFormat? = nil, client: Client, cache: ExecutableCache
     ) throws -> [EvaluationRow] {
         let model = folder.config
         let sequence = sequenceLength(for: model)
         let inputs = try batches(of: data, for: model)
-        let parameters = try folder.upload(to: client, matrices: dtype.elementType)
+        let matrices = matrices ?? .floats(dtype.elementType)
+        let parameters = try folder.upload(to: client, matrices: matrices)
         return try plans.map { plan in
             let evaluator = try Evaluator(
                 LossProgram(
                     model: model, plan: plan, computeType: dtype.elementType,
-                    matrices: dtype.elementType, kernels: client.kernels),
+                    matrices: matrices, kernels: client.kernels),
                 batch: inputs[0].shape.dimensions[0], sequence: sequence
             ) { try client.compile($0, cache: cache) }
             guard let result = try evaluator(parameters, batches: inputs) else {
                 fatalError("an evaluation that nothing stops has stopped")
             }
             return EvaluationRow(
-                share: plan.text(layers: model.layers), sharingLayers: plan.sources.count,
+                share: plan.text(layers: model.layers), weights: matrices.name,
+                sharingLayers: plan.sources.count,
                 loss: result.loss, perplexity: result.perplexity, accuracy: result.accuracy,
                 tokens: result.tokens, tokensPerSecond: result.tokensPerSecond,
                 forwardFlopsPerToken: model.flops(sequence: sequence, plan: plan).forward

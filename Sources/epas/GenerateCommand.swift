@@ -23,6 +23,8 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: dtypeHelp)
     var dtype = ComputeType.float32
 
+    @OptionGroup var weights: WeightsOption
+
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup var json: JSONOption
     @OptionGroup var sharing: ShareOption
@@ -57,8 +59,9 @@ struct GenerateCommand: ParsableCommand {
         options.slots = 1
         options.maximumSequence = tokens.count + min(maxTokens, room)
         let engine = try Engine(
-            model, parameters: folder.upload(to: client, matrices: dtype.elementType),
-            client: client, computeType: dtype.elementType, options: options, cache: cache)
+            model, parameters: folder.upload(to: client, matrices: weights.format(dtype)),
+            client: client, computeType: dtype.elementType, matrices: weights.format(dtype),
+            options: options, cache: cache)
         try engine.compile(plan)
         let request = GenerationRequest(
             prompt: tokens, plan: plan, sampler: try sampling.sampler(temperature: 0),

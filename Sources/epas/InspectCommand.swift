@@ -36,8 +36,15 @@ struct InspectCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The safetensors file to write.", valueName: "file"))
     var output: String
 
+    @OptionGroup var weights: WeightsOption
     @OptionGroup var sharing: ShareOption
     @OptionGroup var runtime: RuntimeOptions
+
+    func validate() throws {
+        try require(
+            weights.weights == nil || !gradients,
+            "--gradients are those of the float32 weights. Leave --weights out.")
+    }
 
     func run() throws {
         try checkOutputFile(output)
@@ -50,7 +57,7 @@ struct InspectCommand: ParsableCommand {
 
         let (client, cache) = try runtime.open()
         // Gradients are those of the float32 masters that training has.
-        let matrices = gradients ? .float32 : dtype.elementType
+        let matrices = gradients ? .floats(.float32) : weights.format(dtype)
         let program = LossProgram(
             model: model, plan: plan, computeType: dtype.elementType, matrices: matrices,
             kernels: client.kernels)

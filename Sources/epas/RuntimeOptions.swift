@@ -1,5 +1,6 @@
 import ArgumentParser
 import EPASArray
+import EPASModel
 import EPASRuntime
 import Foundation
 
@@ -62,4 +63,26 @@ enum ComputeType: String, ExpressibleByArgument, CaseIterable {
     case float32, bfloat16
 
     var elementType: ElementType { self == .float32 ? .float32 : .bfloat16 }
+}
+
+/// `--weights` of the commands that run a model.
+struct WeightsOption: ParsableArguments {
+    enum Weights: String, ExpressibleByArgument, CaseIterable {
+        case int8
+    }
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            How matrices are held: int8, each 64 numbers with a scale in common, in a little more \
+            than half of bfloat16's memory. (default: in the type of --dtype)
+            """, valueName: "type"))
+    var weights: Weights?
+
+    func format(_ dtype: ComputeType) -> MatrixFormat {
+        switch weights {
+        case nil: .floats(dtype.elementType)
+        case .int8: .integers(embedding: dtype.elementType)
+        }
+    }
 }

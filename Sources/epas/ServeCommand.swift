@@ -68,6 +68,8 @@ struct ServeCommand: ParsableCommand {
     @Option(help: dtypeHelp)
     var dtype = ComputeType.float32
 
+    @OptionGroup var weights: WeightsOption
+
     @OptionGroup(title: "Access") var access: AccessOptions
     @OptionGroup(title: "Capacity") var capacity: CapacityOptions
     @OptionGroup(title: "Bounds") var bounds: BoundOptions
@@ -112,12 +114,14 @@ struct ServeCommand: ParsableCommand {
         let (client, cache) = try runtime.open()
         let engine = try Engine(
             folder.config,
-            parameters: folder.upload(to: client, matrices: dtype.elementType), client: client,
-            computeType: dtype.elementType, options: engineOptions, cache: cache)
+            parameters: folder.upload(to: client, matrices: weights.format(dtype)), client: client,
+            computeType: dtype.elementType, matrices: weights.format(dtype),
+            options: engineOptions, cache: cache)
         let model = ServedModel(
             name: name ?? folder.servedName, tokenizer: tokenizer,
             stopTokens: folder.stopTokens(tokenizer), chat: chat, sharing: sharing,
-            fingerprint: "epas-\(dtype.rawValue)")
+            fingerprint: (["epas", dtype.rawValue] + [weights.weights?.rawValue].compactMap(\.self))
+                .joined(separator: "-"))
         try serve(
             InferenceServer(engine: engine, model: model, options: options), engine, sharing,
             isOpen: keys.isEmpty)

@@ -16,6 +16,7 @@ struct TaskRun {
     /// The file that lists the tasks.
     let tasks: String
     let options: EvaluationOptions
+    let matrices: MatrixFormat
     let targets: Targets
     /// The folder for the JSON file and the picture.
     let output: String?
@@ -46,11 +47,12 @@ struct TaskRun {
         let evaluation = try TaskEvaluation(
             EvaluationTask.load(URL(filePath: tasks)), model: model, plans: plans,
             tokenizer: loadTokenizer(at: folder.url), computeType: options.dtype.elementType,
-            maximumLength: sequence)
+            matrices: matrices, maximumLength: sequence)
         let table = try measure(evaluation, open: open)
         let recommendation = targets.isEmpty ? nil : try Recommendation(targets, from: table)
         let record = EvaluationRecord(
-            table, dtype: options.dtype.rawValue, sequence: sequence,
+            table, dtype: options.dtype.rawValue,
+            weights: matrices.name, sequence: sequence,
             recommendation: recommendation)
         if printsJSON {
             try printLines(table, recommendation)
@@ -78,7 +80,7 @@ struct TaskRun {
         let (client, cache) = try open()
         // First, so that the weights are not there twice.
         let speeds = try measuresSpeed ? measureSpeeds(client, cache) : nil
-        let parameters = try folder.upload(to: client, matrices: options.dtype.elementType)
+        let parameters = try folder.upload(to: client, matrices: matrices)
         let line = ProgressLine()
         defer { line.clear() }
         return try evaluation.run(
@@ -105,9 +107,9 @@ struct TaskRun {
         line.update("timing \(workload.newTokens) tokens at each region length")
         let engine = try Engine(
             model,
-            parameters: folder.upload(to: client, matrices: options.dtype.elementType),
-            client: client, computeType: options.dtype.elementType, options: engineOptions,
-            cache: cache)
+            parameters: folder.upload(to: client, matrices: matrices),
+            client: client, computeType: options.dtype.elementType, matrices: matrices,
+            options: engineOptions, cache: cache)
         defer { engine.shutDown() }
         let plans = plans
         return try blocking {

@@ -32,6 +32,7 @@ struct TrainCommand: ParsableCommand {
             try printLine(RunFileHelp.text)
             return
         }
+        TrainingMemory.useHugePages()
         let config = try file.config()
         let name = URL(filePath: file.runFile ?? "").deletingPathExtension().lastPathComponent
         let folder = URL(filePath: output ?? "runs/\(name)")

@@ -20,6 +20,8 @@ final class TrainingDisplay {
             line.finish(text)
         case .compiling(let share):
             line.show("Compiling the training program, \(describe(share)) …")
+        case .memory(let memory):
+            line.finish("memory: \(memory.text)")
         case .stepped(let record):
             stepped(record)
         case .validated(let record, let index, let count):

@@ -14,26 +14,36 @@ namespace epas {
 /// x, a norm's weight and projections of the norm.
 struct ProjectedRows {
     Array x, norm;
-    /// Each a weight and, with biases, a bias.
+    /// Each a weight, its scales if it is one of integers, and, with biases, a bias.
     std::vector<Array> projections;
-    bool hasBiases;
+    /// The elements of each weight, and its bias.
+    std::vector<Array> weights, biases;
     float epsilon = 1e-5f;
 
     ProjectedRows(
         Random &random, ElementType type, int64_t m, int64_t d, const std::vector<int64_t> &widths,
-        bool hasBiases
-    ) : x(random.array(type, {m, d}, 3)), norm(random.array(ElementType::float32, {d})),
-        hasBiases(hasBiases) {
+        bool hasBiases, bool hasIntegers
+    ) : x(random.array(type, {m, d}, 3)), norm(random.array(ElementType::float32, {d})) {
         for (int64_t width : widths) {
-            projections.push_back(random.array(type, {width, d}));
-            if (hasBiases) projections.push_back(random.array(ElementType::float32, {width}));
+            if (hasIntegers) {
+                const IntegerWeight weight(random, type, width, d);
+                projections.push_back(weight.integers);
+                projections.push_back(weight.scales);
+                weights.push_back(weight.elements);
+            } else {
+                projections.push_back(random.array(type, {width, d}));
+                weights.push_back(projections.back());
+            }
+            if (!hasBiases) continue;
+            biases.push_back(random.array(ElementType::float32, {width}));
+            projections.push_back(biases.back());
         }
     }
 
     /// Projection `index` of a row, [width].
     template <class Element> std::vector<Element> projected(int64_t row, int64_t index) const {
         const int64_t d = x.dimensions[1];
-        const Array &weight = projections[index * (hasBiases ? 2 : 1)];
+        const Array &weight = weights[index];
         const int64_t width = weight.dimensions[0];
         std::vector<Element> normed(d), result(width);
         const TypedRoutines<Element> &routines = typedRoutines<Element>();
@@ -41,7 +51,7 @@ struct ProjectedRows {
             x.as<Element>() + row * d, norm.as<float>(), normed.data(), 1, d, epsilon);
         const LinearCall<Element> linear{
             normed.data(), weight.as<Element>(),
-            hasBiases ? projections[2 * index + 1].as<float>() : nullptr, nullptr, result.data(),
+            biases.empty() ? nullptr : biases[index].as<float>(), nullptr, result.data(),
             std::is_same_v<Element, float>, d, width,
         };
         routines.linear(linear, 0, 1, 0, width);
@@ -54,9 +64,11 @@ struct GatedLinear {
     ProjectedRows rows;
     Array result, expected;
 
-    GatedLinear(Random &random, ElementType type, int64_t m, int64_t d, int64_t f, bool hasBiases)
-        : rows(random, type, m, d, {f, f}, hasBiases), result(type, {m, f}),
-          expected(type, {m, f}) {
+    GatedLinear(
+        Random &random, ElementType type, int64_t m, int64_t d, int64_t f, bool hasBiases,
+        bool hasIntegers = false
+    ) : rows(random, type, m, d, {f, f}, hasBiases, hasIntegers), result(type, {m, f}),
+        expected(type, {m, f}) {
         const FloatingPointMode mode;
         forElementType(type, [&](auto *element) {
             using Element = std::remove_pointer_t<decltype(element)>;
@@ -108,9 +120,9 @@ struct AttentionInputs {
 
     AttentionInputs(
         Random &random, ElementType type, InputsSize s, bool query, bool key, bool value,
-        bool hasBiases
+        bool hasBiases, bool hasIntegers = false
     ) : size(s), hasQuery(query), hasKey(key), hasValue(value),
-        rows(random, type, s.m, s.d, widths(s, query, key, value), hasBiases),
+        rows(random, type, s.m, s.d, widths(s, query, key, value), hasBiases, hasIntegers),
         cosines(random.array(ElementType::float32, {positions, s.h / 2})),
         sines(random.array(ElementType::float32, {positions, s.h / 2})),
         position(ElementType::int32, {s.m}),

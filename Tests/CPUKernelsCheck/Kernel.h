@@ -90,14 +90,40 @@ inline KernelCall makeRMSNorm(Random &random, ElementType type, int64_t m, int64
     return call;
 }
 
+/// A weight of integers with scales, and the elements that it stands for.
+struct IntegerWeight {
+    Array integers, scales, elements;
+
+    IntegerWeight(Random &random, ElementType type, int64_t out, int64_t in)
+        : integers(ElementType::int8, {out, in}),
+          scales(random.array(ElementType::float32, {out, scaleCount(in)}, 0x1p-7f)),
+          elements(type, {out, in}) {
+        for (int64_t i = 0; i < out * in; ++i) {
+            integers.as<int8_t>()[i] = random.below(256) - 128;
+            const int64_t scale = i / in * scaleCount(in) + i % in / scaleBlock;
+            elements.set(i, integers.at(i) * scales.at(scale));
+        }
+    }
+};
+
 inline KernelCall makeLinear(
     Random &random, ElementType type, ElementType resultType, int64_t m, int64_t in, int64_t out,
-    bool bias, bool residual
+    bool bias, bool residual, bool hasIntegers = false
 ) {
-    KernelCall call{"epas.linear", {random.array(type, {m, in}), random.array(type, {out, in})},
-        {true, false}, Array(resultType, {m, out}), {}, {}, in + 2, {}};
+    KernelCall call{"epas.linear", {random.array(type, {m, in})}, {true, false},
+        Array(resultType, {m, out}), {}, {}, in + 2, {}};
+    const IntegerWeight integers(random, type, out, in);
+    const Array weight = hasIntegers ? integers.elements : random.array(type, {out, in});
+    if (hasIntegers) {
+        call.operands.push_back(integers.integers);
+        call.operands.push_back(integers.scales);
+        call.isPerRow.push_back(false);
+    } else {
+        call.operands.push_back(weight);
+    }
+    const Array biases = random.array(ElementType::float32, {out});
     if (bias) {
-        call.operands.push_back(random.array(ElementType::float32, {out}));
+        call.operands.push_back(biases);
         call.isPerRow.push_back(false);
     }
     if (residual) {
@@ -108,9 +134,9 @@ inline KernelCall makeLinear(
         for (int64_t o = 0; o < out; ++o) {
             Expected e;
             for (int64_t i = 0; i < in; ++i) {
-                e.add(double(call.operands[0].at(row * in + i)) * call.operands[1].at(o * in + i));
+                e.add(double(call.operands[0].at(row * in + i)) * weight.at(o * in + i));
             }
-            if (bias) e.add(call.operands[2].at(o));
+            if (bias) e.add(biases.at(o));
             if (residual) e.add(call.operands.back().at(row * out + o));
             call.expected.push_back(e);
         }

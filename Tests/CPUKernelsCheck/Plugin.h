@@ -15,7 +15,11 @@
 namespace epas {
 
 inline size_t byteCount(ElementType type) {
-    return type == ElementType::bfloat16 ? 2 : type == ElementType::boolean ? 1 : 4;
+    switch (type) {
+    case ElementType::boolean: case ElementType::int8: return 1;
+    case ElementType::bfloat16: return 2;
+    default: return 4;
+    }
 }
 
 /// An array in memory of exactly its size, so that a sanitizer sees what is read beyond it.
@@ -42,6 +46,7 @@ struct Array {
     }
 
     float at(int64_t index) const {
+        if (type == ElementType::int8) return as<int8_t>()[index];
         if (type != ElementType::bfloat16) return as<float>()[index];
         const uint32_t bits = uint32_t(as<uint16_t>()[index]) << 16;
         float value;

@@ -16,10 +16,13 @@
 
 #include "CrossEntropy.h"
 #include "Fused.h"
+#include "Integers.h"
 #include "Kernel.h"
 #include "Optimizer.h"
 #include "Products.h"
 #include "TrainingAttention.h"
+#include "TrainingRows.h"
+#include "TrainingRowsRefusals.h"
 
 using namespace epas;
 
@@ -154,8 +157,8 @@ static void checkPadding(const KernelCall &call, Random &random) {
 static void checkFused(Random &random, ElementType type) {
     for (const auto &[m, d, f] : {std::array<int64_t, 3>{1, 1, 1}, {1, 70, 33}, {3, 64, 130},
             {16, 200, 67}, {129, 40, 20}, {7, 2100, 9}}) {
-        for (bool hasBiases : {false, true}) {
-            const GatedLinear gated(random, type, m, d, f, hasBiases);
+        for (int options = 0; options < 4; ++options) {
+            const GatedLinear gated(random, type, m, d, f, options & 1, options & 2);
             const std::string problem = gated.problem();
             if (!problem.empty()) fail(gated.call(), problem);
         }
@@ -165,7 +168,8 @@ static void checkFused(Random &random, ElementType type) {
             {130, 50, 8, 2, 64, 32, 14}, {3, 2100, 2, 1, 10, 4, 4}}) {
         for (int computed = 1; computed < 8; ++computed) {
             const AttentionInputs inputs(
-                random, type, size, computed & 1, computed & 2, computed & 4, size.m % 2 == 0);
+                random, type, size, computed & 1, computed & 2, computed & 4, size.m % 2 == 0,
+                (size.m / 2 + computed) % 2 == 0);
             const std::string problem = inputs.problem();
             if (problem.empty()) continue;
             fail({"epas.attention_inputs", inputs.operands(), {}, inputs.pool, {}, {}, 0, {}, {}},
@@ -238,9 +242,16 @@ static void checkRefusedInputs(Random &random) {
     expect("a bias must be [out] of float32", [&](auto &operands, auto &, auto &) {
         operands[9] = Array(type, {7});
     });
-    expect("a weight must be [out, D] of the type of x", [&](auto &operands, auto &, auto &) {
-        operands[10] = Array(ElementType::bfloat16, {4, 3});
-    });
+    expect(
+        "a weight must be [out, D] of the type of x or of int8",
+        [&](auto &operands, auto &, auto &) {
+            operands[10] = Array(ElementType::bfloat16, {4, 3});
+        });
+    expect(
+        "the scales of an int8 weight must be [out, D/64], rounded up, of float32",
+        [&](auto &operands, auto &, auto &) {
+            operands[10] = Array(ElementType::int8, {4, 3});
+        });
     expect("the weights of keys and values must be [K·H, D]", [&](auto &operands, auto &, auto &) {
         operands[10] = Array(type, {8, 3});
         operands[11] = Array(type, {8});
@@ -310,8 +321,12 @@ static void checkRefusals(Random &random) {
     expectRefusal(
         product, "after the weight come a bias [out] of float32 and a residual like the result, "
         "each or both left out");
-    product.operands[1] = Array(ElementType::bfloat16, {4, 3});
-    expectRefusal(product, "the weight must be [out, in] of the type of x");
+    for (const Array &other : {Array(ElementType::bfloat16, {4, 3}), Array(type, {4, 2}),
+            Array(type, {0, 3}), Array(type, {3}), Array(ElementType::int8, {4, 2}),
+            Array(ElementType::int8, {0, 3}), Array(ElementType::int8, {4, 3, 1})}) {
+        product.operands[1] = other;
+        expectRefusal(product, "a weight must be [out, D] of the type of x or of int8");
+    }
 }
 
 /// The same bits on every number of threads, and again.
@@ -471,6 +486,14 @@ static void checkCrossEntropies(Random &random, ElementType type) {
     expect(checkCrossEntropyRefusals(random));
 }
 
+static void expectNoProblems(const std::vector<std::string> &problems) {
+    for (const std::string &problem : problems) {
+        if (problem.empty()) continue;
+        ++failures;
+        printf("%s\n", problem.c_str());
+    }
+}
+
 static void checkTrainingAttention(Random &random, ElementType type) {
     const auto expect = [](const TrainingAttentionCase &each, const std::string &problem) {
         if (problem.empty()) return;
@@ -506,6 +529,7 @@ int main() {
     checkOptimizers(random);
     checkRefusals(random);
     checkProductRefusals(random);
+    expectNoProblems(checkTrainingRowsRefusals(random));
     checkConcurrency(random);
     checkTimes(random);
     checkSmallNumbers(random);
@@ -525,13 +549,23 @@ int main() {
                 {5, 70, 9}, {7, 64, 33}, {13, 100, 18}, {8, 2085, 21}, {130, 17, 5},
                 {3, 4099, 6}}) {
             for (int options = 0; options < 4; ++options) {
-                checkResults(
-                    makeLinear(random, type, type, m, in, out, options & 1, options & 2));
+                for (bool hasIntegers : {false, true}) {
+                    checkResults(
+                        makeLinear(
+                            random, type, type, m, in, out, options & 1, options & 2,
+                            hasIntegers));
+                }
             }
             if (isNarrow) {
                 checkResults(
                     makeLinear(random, type, ElementType::float32, m, in, out, true, true));
             }
+        }
+        for (const std::string &problem : {
+                checkIntegers(random, type), checkIntegerRefusals(random)}) {
+            if (problem.empty()) continue;
+            ++failures;
+            printf("%s\n", problem.c_str());
         }
         for (const KernelCall &product : makeProducts(random, type)) {
             epas_cpu_set_threads(3);
@@ -550,6 +584,7 @@ int main() {
             checkPadding(mix, random);
         }
         checkTrainingAttention(random, type);
+        expectNoProblems(checkTrainingRows(random, type));
         checkCrossEntropies(random, type);
         for (int threads : {1, 2, 4}) {
             epas_cpu_set_threads(threads);
@@ -560,7 +595,10 @@ int main() {
         checkInvariance(makeSwiGLU(random, type, 128, 67), random);
         checkInvariance(makeRotary(random, type, 128, 3, 24), random);
         for (const auto &[in, out] : {std::pair<int64_t, int64_t>{100, 37}, {2500, 10}}) {
-            checkInvariance(makeLinear(random, type, type, 128, in, out, true, true), random);
+            for (bool hasIntegers : {false, true}) {
+                checkInvariance(
+                    makeLinear(random, type, type, 128, in, out, true, true, hasIntegers), random);
+            }
         }
         for (const AttentionSize &size : {AttentionSize{128, 6, 2, 40, 3, 5, 32},
                 {32, 4, 4, 64, 2, 40, 32}, {16, 2, 1, 70, 1, 90, 17}}) {

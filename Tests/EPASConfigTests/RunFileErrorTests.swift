@@ -15,8 +15,8 @@ struct RunFileErrorTests {
             "training.stpes=1",
             """
             training.stpes: unknown key (--set). Did you mean steps? Use one of \
-            accumulation, batch, beta1, beta2, clip, epsilon, learning_rate, moments, precision, seed, \
-            sequence, steps, weight_decay.
+            accumulation, batch, beta1, beta2, clip, epsilon, learning_rate, moments, precision, \
+            rematerialization, seed, sequence, steps, weight_decay.
             """
         ),
         (
@@ -39,7 +39,8 @@ struct RunFileErrorTests {
             "training..steps=1",
             """
             training.: unknown key (--set). Use one of accumulation, batch, beta1, beta2, \
-            clip, epsilon, learning_rate, moments, precision, seed, sequence, steps, weight_decay.
+            clip, epsilon, learning_rate, moments, precision, rematerialization, seed, sequence, \
+            steps, weight_decay.
             """
         ),
         (
@@ -170,6 +171,11 @@ struct RunFileErrorTests {
             "training={steps: 4, moments: bfloat16, beta2: 0.999}",
             "training.moments: bfloat16 cannot follow a second moment with beta2 of 0.999 (--set). "
                 + "Use float32, or a training.beta2 of at most 0.99."
+        ),
+        (
+            "training.rematerialization=layers",
+            "training.rematerialization: \"layers\" is not a choice (--set). "
+                + "Did you mean layer? Use one of none, attention, layer."
         ),
         // Lists.
         (

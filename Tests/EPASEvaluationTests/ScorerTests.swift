@@ -25,7 +25,8 @@ struct ScorerTests {
     ) throws -> [[Score]] {
         let scorer = Scorer(
             program: ScoringProgram(
-                model: model.config, plans: plans, computeType: .float32, matrices: .float32)
+                model: model.config, plans: plans, computeType: .float32,
+                matrices: .floats(.float32))
         ) { try TestClient.shared.compile($0) }
         return try scorer(
             requests, maximumLength: TinyModel.longest, parameters: model.upload(),
@@ -95,7 +96,7 @@ struct ScorerTests {
             let program = ScoringProgram(
                 model: model,
                 plans: try shares.map { try SharingPlan(parsing: $0, layers: model.layers) },
-                computeType: .float32, matrices: .float32)
+                computeType: .float32, matrices: .floats(.float32))
             return program.text(batch: 2, sequence: 8, targets: 4)
                 .components(of: "stablehlo.dot_general")
         }
@@ -116,7 +117,7 @@ struct ScorerTests {
             vocabulary: 1 << 20, maximumSequence: 64)
         let graph = Graph()
         let results = ScoringProgram(
-            model: model, plans: [.none], computeType: .float32, matrices: .float32
+            model: model, plans: [.none], computeType: .float32, matrices: .floats(.float32)
         ).results(batch: 1, sequence: 16, targets: 40, graph: graph)
         let text = graph.program(named: "score", returning: results)
         #expect(results.map(\.dimensions) == [[40], [40]])

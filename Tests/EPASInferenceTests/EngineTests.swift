@@ -19,10 +19,16 @@ import Testing
         for tiny in [
             try TinyEngine(), try TinyEngine(keyValueHeads: 4, attentionBias: true, seed: 2),
             try TinyEngine(heads: 3, keyValueHeads: 1, headDimension: 6, seed: 3),
+            try TinyEngine(feedForward: 150, hasIntegers: true),
+            try TinyEngine(
+                feedForward: 64, attentionBias: true, tiedEmbeddings: true, hasIntegers: true,
+                seed: 4),
         ] {
             let engine = try tiny.engine(options())
             defer { engine.shutDown() }
-            for plan in try tiny.plans {
+            // What integers change does not depend on the plan: every third one will do.
+            for (index, plan) in try tiny.plans.enumerated()
+            where !tiny.hasIntegers || index % 3 == 0 {
                 let prompt = tiny.prompt(66, seed: 4)
                 let output = try await engine.output(
                     GenerationRequest(
@@ -51,9 +57,11 @@ import Testing
         }
     }
 
-    @Test("a request's output is the same bits alone, among others, and after them")
-    func independence() async throws {
-        let tiny = try TinyEngine()
+    @Test(
+        "a request's output is the same bits alone, among others, and after them",
+        arguments: [false, true])
+    func independence(hasIntegers: Bool) async throws {
+        let tiny = try TinyEngine(hasIntegers: hasIntegers)
         let plans = try tiny.plans
         let requests = try (0..<24).map { index in
             GenerationRequest(
@@ -101,9 +109,9 @@ import Testing
         }
     }
 
-    @Test("chunks of any size give the same bits")
-    func chunks() async throws {
-        let tiny = try TinyEngine()
+    @Test("chunks of any size give the same bits", arguments: [false, true])
+    func chunks(hasIntegers: Bool) async throws {
+        let tiny = try TinyEngine(feedForward: 130, hasIntegers: hasIntegers)
         let plan = try SharingPlan(.queryKey, last: 2, layers: 5)
         let request = GenerationRequest(
             prompt: tiny.prompt(150, seed: 9), plan: plan, sampler: try Sampler(),
@@ -121,9 +129,9 @@ import Testing
         #expect(outputs.count == 1)
     }
 
-    @Test("in bfloat16 too, rows do not depend on each other")
-    func bfloat16() async throws {
-        let tiny = try TinyEngine()
+    @Test("in bfloat16 too, rows do not depend on each other", arguments: [false, true])
+    func bfloat16(hasIntegers: Bool) async throws {
+        let tiny = try TinyEngine(feedForward: 130, hasIntegers: hasIntegers)
         let requests = try (0..<8).map { index in
             GenerationRequest(
                 prompt: tiny.prompt(20 + 9 * index, seed: UInt64(index)),

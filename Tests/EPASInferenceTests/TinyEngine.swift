@@ -11,31 +11,42 @@ struct TinyEngine {
     let model: ModelConfig
     let client: Client
     let seed: UInt64
+    /// Whether the matrices are integers.
+    let hasIntegers: Bool
 
     /// - Parameter scale: Large weights make the attention sharp, so that mistakes in it show.
     init(
         layers: Int = 5, heads: Int = 4, keyValueHeads: Int = 2, headDimension: Int = 8,
-        attentionBias: Bool = false, maximumSequence: Int = 256, seed: UInt64 = 1
+        feedForward: Int = 40, attentionBias: Bool = false, tiedEmbeddings: Bool = false,
+        maximumSequence: Int = 256, hasIntegers: Bool = false, seed: UInt64 = 1
     ) throws {
         model = try ModelConfig(
             layers: layers, width: 24, heads: heads, keyValueHeads: keyValueHeads,
-            headDimension: headDimension, feedForward: 40, vocabulary: 67,
-            attentionBias: attentionBias, feedForwardBias: attentionBias,
-            maximumSequence: maximumSequence, initializerRange: 0.3)
+            headDimension: headDimension, feedForward: feedForward, vocabulary: 67,
+            tiedEmbeddings: tiedEmbeddings, attentionBias: attentionBias,
+            feedForwardBias: attentionBias, maximumSequence: maximumSequence,
+            initializerRange: 0.3)
         client = try TestClient.shared
         self.seed = seed
+        self.hasIntegers = hasIntegers
     }
 
-    private func parameters(matrices: ElementType) throws -> UniqueArray<DeviceBuffer> {
-        var buffers = UniqueArray<DeviceBuffer>(minimumCapacity: model.parameters.count)
+    private func matrices(_ type: ElementType) -> MatrixFormat {
+        hasIntegers ? .integers(embedding: type) : .floats(type)
+    }
+
+    private func parameters(_ matrices: MatrixFormat) throws -> UniqueArray<DeviceBuffer> {
+        var buffers = UniqueArray<DeviceBuffer>()
         var random = RandomArrays(seed: seed)
-        for specification in model.parameters {
+        for parameter in model.storedParameters(matrices) {
+            let specification = parameter.specification
             var value = model.initialValue(of: specification, seed: seed)
             if specification.role == .bias {
                 value = random.array(specification.dimensions, as: .float32)
             }
-            let type = specification.shape(matricesAs: matrices).elementType
-            buffers.append(try client.makeBuffer(value.converted(to: type)))
+            for argument in try parameter.arguments(value) {
+                buffers.append(try client.makeBuffer(argument))
+            }
         }
         return buffers
     }
@@ -44,16 +55,17 @@ struct TinyEngine {
         _ options: EngineOptions = .init(), type: ElementType = .float32
     ) throws -> Engine {
         try Engine(
-            model, parameters: parameters(matrices: type), client: client, computeType: type,
-            options: options)
+            model, parameters: parameters(matrices(type)), client: client, computeType: type,
+            matrices: matrices(type), options: options)
     }
 
     /// The plain program's logits of one sequence, [T, V], without any cache.
     func logits(_ tokens: [Int32], plan: SharingPlan) throws -> [[Float]] {
-        let program = LossProgram(model: model, plan: plan, computeType: .float32)
-            .inspect(batch: 1, sequence: tokens.count, gradients: false)
+        let program = LossProgram(
+            model: model, plan: plan, computeType: .float32, matrices: matrices(.float32)
+        ).inspect(batch: 1, sequence: tokens.count, gradients: false)
         let results = try client.compile(program).execute(
-            borrowing: parameters(matrices: .float32),
+            borrowing: parameters(matrices(.float32)),
             inputs: [HostArray(tokens, [1, tokens.count])])
         let all = try results[1].hostArray().elements(as: Float.self)
         return (0..<tokens.count).map {

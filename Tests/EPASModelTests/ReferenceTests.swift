@@ -103,11 +103,14 @@ struct ReferenceTests {
         func logits(_ matrices: ElementType) throws -> [Float] {
             let program = try client.compile(
                 LossProgram(
-                    model: folder.config, plan: plan, computeType: .bfloat16, matrices: matrices
+                    model: folder.config, plan: plan, computeType: .bfloat16,
+                    matrices: .floats(matrices)
                 ).inspect(batch: 1, sequence: 9, gradients: false))
             let tokens = HostArray((0..<9).map { Int32(3 * $0) }, [1, 9])
             return try program.execute(
-                borrowing: folder.upload(to: client, matrices: matrices), inputs: [tokens])[1]
+                borrowing: folder.upload(to: client, matrices: .floats(matrices)), inputs: [tokens])[
+                    1
+                ]
                 .hostArray().elements(as: Float.self)
         }
         #expect(try logits(.bfloat16) == logits(.float32))

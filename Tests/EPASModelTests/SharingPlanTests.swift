@@ -105,6 +105,19 @@ struct SharingPlanTests {
                 "model.layers.1.self_attn.k_proj.weight", "model.layers.1.self_attn.v_proj.weight",
             ])
     }
+
+    @Test(
+        "probabilities are kept for the largest regions that the memory holds",
+        arguments: [
+            ("qk:1<0,3<2,4<2,5<2", 100, 100, [2]), ("qk:1<0,3<2,4<2,5<2", 100, 199, [2]),
+            ("qk:1<0,3<2,4<2,5<2", 100, 200, [0, 2]), ("scores:1<0,3<2", 100, 100, [0]),
+            ("qk:3", 100, 99, []), ("qk:3", nil, .max, []), ("qk:3", 0, 100, []),
+            ("kv:3", 1, 100, []), ("none", 1, 100, []),
+        ] as [(String, Int?, Int, Set<Int>)])
+    func keptProbabilities(share: String, bytes: Int?, bound: Int, sources: Set<Int>) throws {
+        let plan = try SharingPlan(parsing: share, layers: 6)
+        #expect(plan.sourcesKeepingProbabilities(bytes: bytes, bound: bound) == sources)
+    }
 }
 
 /// A seeded generator for random cases.

@@ -231,7 +231,8 @@ struct ExecutableTests {
             error?.description
                 == "PJRT_LoadedExecutable_Execute failed (resourceExhausted): "
                 + "Out of memory allocating 8000000000000 bytes. Lower the batch or the "
-                + "sequence length: training.batch and training.sequence in a run file.")
+                + "sequence length, or compute activations again: training.batch, "
+                + "training.sequence and training.rematerialization in a run file.")
     }
 
     @Test func `programs compile on one thread while others run`() async throws {

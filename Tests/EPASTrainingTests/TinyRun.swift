@@ -90,7 +90,7 @@ final class TinyRun {
             case .stepped(let record): "step \(record.step)"
             case .validated(let record, _, _): "\(record.share) after \(record.step)"
             case .saved(let step, _): "saved \(step)"
-            case .compiling, .notice: nil
+            case .compiling, .memory, .notice: nil
             }
         }
     }

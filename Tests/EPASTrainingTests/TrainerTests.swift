@@ -66,6 +66,35 @@ struct TrainerTests {
         #expect(try run.outcome() == Self.undisturbed.get())
     }
 
+    @Test(
+        "a run continues exactly with other activations computed again",
+        arguments: ["attention", "layer"])
+    func otherRematerialization(mode: String) throws {
+        let run = TinyRun()
+        try run.train { $0 >= 3 }
+        run.settings = ["training.rematerialization=\(mode)"]
+        #expect(try run.train(resuming: true) == .finished)
+        #expect(try run.outcome() == Self.undisturbed.get())
+    }
+
+    @Test("what a step needs is said before the first one, and again only if it becomes more")
+    func memory() throws {
+        let run = TinyRun()
+        try run.train()
+        guard case .memory(let first) = run.events.dropFirst().first else {
+            Issue.record("the second event is \(String(describing: run.events.dropFirst().first))")
+            return
+        }
+        // 290 · 8 of the embedding, 3 layers of 4 · 64 + 3 · 96 + 16, and a norm, in float32 with
+        // two moments.
+        #expect(first.state == 3 * 4 * (290 * 8 + 3 * 560 + 8))
+        let temporary = run.events.compactMap { event in
+            if case .memory(let memory) = event { memory.temporary } else { nil }
+        }
+        #expect(zip(temporary, temporary.dropFirst()).allSatisfy { $0 < $1 })
+        #expect(temporary[0] > 0)
+    }
+
     @Test("signal after signal, the run still gets to the same end", arguments: [1, 2, 3, 5])
     func manyInterruptions(stride: Int) throws {
         let settings = ["training.accumulation=2", "training.precision=bfloat16"]

@@ -1,5 +1,6 @@
 import BasicContainers
 import EPASArray
+import EPASConfig
 import EPASModel
 import EPASRuntime
 import EPASTesting
@@ -25,12 +26,13 @@ struct TrainingProgramTests {
 
     func program(
         _ share: String, model: ModelConfig = model, clip: Double? = 1,
-        computeType: ElementType = .float32
+        computeType: ElementType = .float32, kernels: Bool = true,
+        rematerialization: Rematerialization = .none
     ) throws -> TrainingProgram {
         TrainingProgram(
             model: model, plan: try SharingPlan(parsing: share, layers: model.layers),
             computeType: computeType, batch: 2, sequence: 9, optimizer: Self.optimizer, clip: clip,
-            kernels: client.kernels)
+            kernels: kernels ? client.kernels : [], rematerialization: rematerialization)
     }
 
     func executable(_ program: TrainingProgram, accumulation: Int = 1) throws -> StepExecutable {
@@ -84,15 +86,35 @@ struct TrainingProgramTests {
         }
     }
 
-    @Test("an idle projection goes from argument to result without an operation")
-    func idleArgumentsPassThrough() throws {
-        let text = try program("qk:1").step()
-        let uses = text.split(separator: "\n")
-            .filter { $0.contains("%model.layers.3.self_attn.q_proj.weight") }
-            .map { $0.drop(while: \.isWhitespace).prefix(13) }
-        #expect(uses.count == 2)
-        // Once in the signature, once among the results.
-        #expect(uses.last == "\"func.return\"")
+    @Test(
+        "an idle projection and its moments go from argument to result without an operation",
+        arguments: [("qk:2", true), ("kv:2", true), ("scores:1", true), ("qk:2", false)],
+        Rematerialization.allCases)
+    func idleArgumentsPassThrough(
+        form: (share: String, kernels: Bool), rematerialization: Rematerialization
+    ) throws {
+        // In bfloat16 a projection that is used is cast.
+        let program = try program(
+            form.share, computeType: .bfloat16, kernels: form.kernels,
+            rematerialization: rematerialization)
+        let idle = Self.model.idleParameters(under: program.plan)
+        #expect(idle.count >= 2)
+        let lines = program.step().split(separator: "\n")
+        for name in idle {
+            for role in ["", "first.", "second."] {
+                let uses = lines.filter { $0.contains("%\(role)\(name)") }
+                    .map { $0.drop(while: \.isWhitespace).prefix(13) }
+                // Once in the signature, once among the results.
+                #expect(uses.count == 2, "\(role)\(name)")
+                #expect(uses.last == "\"func.return\"")
+            }
+        }
+        // Nor is there a sum of gradients for it, and batches are added up without looking at it.
+        #expect(program.sumShapes.count == 1 + Self.model.parameters.count - idle.count)
+        let accumulated = program.accumulate().split(separator: "\n")
+        for name in idle {
+            #expect(accumulated.filter { $0.contains("%\(name)") }.count == 1)
+        }
     }
 
     /// The operands' types of the one call of a kernel.

@@ -16,29 +16,29 @@ struct HelpTests {
             (["plan"], "set json"),
             (
                 ["evaluate"],
-                "data tasks split batch sequence batches dtype at-most-below at-least-tokens-per-second cache-within context output share speed/--no-speed json plugin threads program-cache"
+                "data tasks split batch sequence batches dtype weights at-most-below at-least-tokens-per-second cache-within context output share speed/--no-speed json plugin threads program-cache"
             ),
             (
                 ["chat"],
-                "system max-tokens chat-template share dtype temperature top-k top-p min-p "
+                "system max-tokens chat-template share dtype weights temperature top-k top-p min-p "
                     + "repetition-penalty presence-penalty frequency-penalty seed stop plugin "
                     + "threads program-cache"
             ),
             (
                 ["serve"],
-                "host port name share max-share adaptive-share chat-template dtype api-keys-file quiet slots "
+                "host port name share max-share adaptive-share chat-template dtype weights api-keys-file quiet slots "
                     + "queue cache-size max-sequence prompt-chunk no-prefix-cache max-tokens "
                     + "max-texts max-body max-connections timeout drain plugin threads "
                     + "program-cache"
             ),
             (
                 ["generate"],
-                "prompt max-tokens temperature top-k top-p min-p repetition-penalty presence-penalty frequency-penalty seed stop dtype json share plugin threads "
+                "prompt max-tokens temperature top-k top-p min-p repetition-penalty presence-penalty frequency-penalty seed stop dtype weights json share plugin threads "
                     + "program-cache"
             ),
             (
                 ["inspect"],
-                "tokens dtype gradients output share plugin threads program-cache"
+                "tokens dtype weights gradients output share plugin threads program-cache"
             ),
             (["flops"], "model share sequence json"),
             (
@@ -48,7 +48,8 @@ struct HelpTests {
             ),
             (
                 ["benchmark", "train"],
-                "model batch sequence steps dtype breakdown share json plugin threads program-cache"
+                "model batch sequence steps dtype rematerialization breakdown share json plugin "
+                    + "threads program-cache"
             ),
             (
                 ["benchmark", "kernels"],

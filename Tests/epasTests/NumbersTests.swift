@@ -39,6 +39,30 @@ struct NumbersTests {
         }
     }
 
+    @Test("benchmark says what a step takes, less where more is computed again")
+    func rematerialization() throws {
+        func row(_ mode: String) throws -> [String: Any] {
+            let result = try Program.run([
+                "benchmark", "train", "--model", "tiny", "--batch", "8", "--sequence", "64",
+                "--steps", "1", "--rematerialization", mode, "--json",
+            ])
+            #expect(result.errors == "")
+            return try #require(objects(result.output).first)
+        }
+        let rows = try ["none", "layer"].map(row)
+        #expect(rows.map { $0["rematerialization"] as? String } == ["none", "layer"])
+        #expect(rows[0]["state_bytes"] as? Int == rows[1]["state_bytes"] as? Int)
+        #expect(rows[0]["loss"] as? Double == rows[1]["loss"] as? Double)
+        let bytes = try rows.map { try #require($0["temporary_bytes"] as? Int) }
+        #expect(bytes[1] < bytes[0], "\(bytes)")
+        let refused = try Program.run(["benchmark", "train", "--rematerialization", "all"])
+        #expect(refused.status == 64)
+        #expect(
+            refused.errors.contains(
+                "The value 'all' is invalid for '--rematerialization <part>'. Please provide one of "
+                    + "'none', 'attention' and 'layer'."), "\(refused.errors)")
+    }
+
     @Test("a breakdown's parts add up to the step")
     func breakdown() throws {
         let arguments = [

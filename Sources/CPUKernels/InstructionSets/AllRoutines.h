@@ -35,6 +35,7 @@ namespace EPAS_ISA {
 
 #include "Numbers.h"
 #include "RowRoutines.h"
+#include "TrainingRowRoutines.h"
 #include "OptimizerRoutines.h"
 #include "LinearRoutine.h"
 #include "Words.h"
@@ -54,7 +55,7 @@ template <class Element> constexpr TypedRoutines<Element> typed() {
         panelWords<Element>, packColumns<Element>, product<Element>, productTiling,
         crossEntropy<Element>,
         scores<Element>, normalize<Element>, mix<Element>, mixRange<Element>, join<Element>,
-        trainingAttention<Element>(),
+        trainingAttention<Element>(), trainingRows<Element>(),
     };
 }
 

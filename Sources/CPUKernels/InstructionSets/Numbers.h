@@ -1,6 +1,7 @@
 // Sixteen numbers at a time.
 
 #define EPAS_INLINE static inline __attribute__((always_inline))
+#define EPAS_MEMBER inline __attribute__((always_inline))
 
 // Arrays of vectors stay in registers only where every index is known.
 #define EPAS_UNROLL _Pragma("clang loop unroll(full)")
@@ -45,10 +46,22 @@ EPAS_INLINE Floats load(const BFloat16 *from) {
     return floats(halves);
 }
 
+EPAS_INLINE Floats load(const int8_t *from) {
+    typedef int8_t Bytes __attribute__((ext_vector_type(16)));
+    Bytes bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, Floats);
+}
+
 EPAS_INLINE void store(float *to, Floats values) { memcpy(to, &values, sizeof values); }
 
 EPAS_INLINE void store(BFloat16 *to, Floats values) {
+#if defined(EPAS_BF16_PRODUCTS)
+    // The same, but for numbers too small to be normal, which become zero.
+    const auto halves = _mm512_cvtneps_pbh((__m512)values);
+#else
     const Halves halves = rounded<Words, Halves>(values);
+#endif
     memcpy(to, &halves, sizeof halves);
 }
 
@@ -65,6 +78,14 @@ template <class Element> EPAS_INLINE void storeFirst(Element *to, Floats values,
     Element buffer[lanes];
     store(buffer, values);
     memcpy(to, buffer, count * sizeof(Element));
+}
+
+/// Calls the body with the place of each vector of a row and the number of its lanes, which is known
+/// to the compiler but for the last one.
+template <class Body> EPAS_INLINE void forEachVector(int64_t size, const Body &body) {
+    int64_t i = 0;
+    for (; i + lanes <= size; i += lanes) body(i, lanes);
+    if (i < size) body(i, size - i);
 }
 
 /// a · b + c.

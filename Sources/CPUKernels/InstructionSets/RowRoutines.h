@@ -3,22 +3,16 @@
 template <class Element> static void rmsNorm(
     const Element *x, const float *weight, Element *y, int64_t rows, int64_t width, float epsilon
 ) {
-    const int64_t whole = width / lanes * lanes;
     for (int64_t row = 0; row < rows; ++row, x += width, y += width) {
         Floats squares = (Floats)0.0f;
-        for (int64_t i = 0; i < whole; i += lanes) {
-            const Floats values = load(x + i);
+        forEachVector(width, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+            const Floats values = loadFirst(x + i, count);
             squares = multiplyAdd(values, values, squares);
-        }
-        if (whole < width) {
-            const Floats values = loadFirst(x + whole, width - whole);
-            squares = multiplyAdd(values, values, squares);
-        }
+        });
         const float scale = 1 / std::sqrt(sum(squares) / static_cast<float>(width) + epsilon);
-        for (int64_t i = 0; i < width; i += lanes) {
-            const Floats values = loadFirst(x + i, width - i);
-            storeFirst(y + i, values * scale * loadFirst(weight + i, width - i), width - i);
-        }
+        forEachVector(width, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+            storeFirst(y + i, loadFirst(x + i, count) * scale * loadFirst(weight + i, count), count);
+        });
     }
 }
 
@@ -44,9 +38,9 @@ template <class Element> static void rotary(
 
 template <class Element>
 static void swiGLU(const Element *gate, const Element *up, Element *y, int64_t count) {
-    for (int64_t i = 0; i < count; i += lanes) {
-        const Floats g = loadFirst(gate + i, count - i);
+    forEachVector(count, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+        const Floats g = loadFirst(gate + i, count);
         const Floats sigmoid = (Floats)1.0f / ((Floats)1.0f + exponential(-g));
-        storeFirst(y + i, g * sigmoid * loadFirst(up + i, count - i), count - i);
-    }
+        storeFirst(y + i, g * sigmoid * loadFirst(up + i, count), count);
+    });
 }

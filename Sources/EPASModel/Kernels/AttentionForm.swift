@@ -117,6 +117,18 @@ enum KeptProbabilities {
             [query.dimensions[0], query.dimensions[2], tile * tile * tiles * (tiles + 1) / 2])
     }
 
+    /// What a layer's kept probabilities take; `nil` for more than can be counted.
+    static func byteCount(batch: Int, heads: Int, length: Int, _ type: ElementType) -> Int? {
+        let tiles = tileCount(length)
+        var count = tile * tile * type.byteCount
+        for factor in [tiles * (tiles + 1) / 2, heads, batch] {
+            let (product, overflows) = count.multipliedReportingOverflow(by: factor)
+            if overflows { return nil }
+            count = product
+        }
+        return count
+    }
+
     private static func tileCount(_ length: Int) -> Int { (length + tile - 1) / tile }
 
     /// From [B, K, G, T, T].

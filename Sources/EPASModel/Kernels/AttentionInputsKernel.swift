@@ -13,7 +13,8 @@ package import EPASGraph
 /// the pool [blocks, K, U·H] of type E; targets [P, M] and offsets [M], int32: in a plane, row m goes
 /// to token offsets[m] of block targets[plane, m], and nowhere if that is negative; no two rows may
 /// go to one place. Then, for those of query, key and value that are computed, the weight [n·H, D]
-/// of type E and, with biases, the bias [n·H], float32.
+/// of type E, or of int8 and its scales as in ``LinearKernel``, and, with biases, the bias [n·H],
+/// float32.
 ///
 /// Results: the queries [M, N, H] of type E where they are computed, then the pool.
 package struct AttentionInputsKernel: Kernel {
@@ -53,7 +54,10 @@ package struct AttentionInputsKernel: Kernel {
         }
         let projections = (hasQuery ? 1 : 0) + planes.count
         guard projections > 0 else { throw refusal("queries, keys or values to compute") }
-        guard operands.count == 8 + projections * (hasBiases ? 2 : 1),
+        // Integers come with scales.
+        let isQuantized = operands.count > 8 && operands[8].elementType == .int8
+        let step = 1 + (isQuantized ? 1 : 0) + (hasBiases ? 1 : 0)
+        guard operands.count == 8 + projections * step,
             operands[0].isRows(rank: 2),
             operands[1] == Shape(.float32, [operands[0].dimensions[1]]),
             operands[2].isRows(rank: 2), operands[2].elementType == .float32,
@@ -75,22 +79,18 @@ package struct AttentionInputsKernel: Kernel {
             throw refusal(
                 "a pool [blocks, K, U·H] like x and targets [P, M] of int32 with planes \(planes)")
         }
-        let step = hasBiases ? 2 : 1
-        let weights = stride(from: 8, to: operands.count, by: step).map { operands[$0] }
-        let biases =
-            hasBiases ? stride(from: 9, to: operands.count, by: 2).map { operands[$0] } : nil
-        let expected = weights.map { $0.projection(of: x) }
         let keyWidth = pool.dimensions[1] * head
-        guard expected.allSatisfy({ $0 != nil }), biases ?? expected.compactMap(\.self) == expected,
-            weights.suffix(planes.count).allSatisfy({ $0.dimensions[0] == keyWidth }),
-            !hasQuery || weights[0].dimensions[0].isMultiple(of: head)
+        guard let widths = operands[8...].projections(of: x, hasBiases: hasBiases),
+            widths.count == projections,
+            widths.suffix(planes.count).allSatisfy({ $0 == keyWidth }),
+            !hasQuery || widths[0].isMultiple(of: head)
         else {
             throw refusal(
-                "weights like x, of queries [N·H, D], of keys and values [K·H, D], H = \(head)"
+                "weights like x or of int8 with scales, of queries [N·H, D], of keys and values [K·H, D], H = \(head)"
                     + (hasBiases ? ", each with a bias of float32" : ""))
         }
         guard hasQuery else { return [pool] }
-        let heads = weights[0].dimensions[0] / head
+        let heads = widths[0] / head
         return [Shape(x.elementType, [x.dimensions[0], heads, head]), pool]
     }
 

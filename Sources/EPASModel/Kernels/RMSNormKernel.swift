@@ -1,12 +1,12 @@
-// Kernels of inference. Each works on rows, one token of some sequence in each, and a row's result
-// does not depend on how many rows there are or on what the others hold: see CPUKernels.
+// The root mean square norm, of rows: one token of some sequence in each.
 //
 // Dimensions: M rows, D model. E is float32 or bfloat16.
 
 package import EPASArray
 package import EPASGraph
 
-/// y = x / √(mean(x²) + ε) · w for each row, computed in float32 (Zhang & Sennrich, 2019).
+/// y = x / √(mean(x²) + ε) · w for each row, computed in float32 (Zhang & Sennrich, 2019). A row's
+/// result does not depend on how many rows there are or on what the others hold: see CPUKernels.
 ///
 /// Operands: x [M, D] of type E and the weight [D], float32. Result: [M, D] of type E.
 package struct RMSNormKernel: Kernel {
@@ -31,7 +31,117 @@ package struct RMSNormKernel: Kernel {
     }
 
     package func decomposition(_ operands: [Tensor]) -> [Tensor] {
-        [RMSNorm(weight: operands[1], epsilon: epsilon)(operands[0])]
+        [RMSNorm(weight: operands[1], epsilon: epsilon).plain(operands[0])]
+    }
+
+    package func pullback(
+        _ cotangents: [Tensor?], results: [Tensor], operands: [Tensor]
+    ) -> [Tensor?] {
+        guard let dy = cotangents[0] else { return [nil, nil] }
+        return RMSNormGradientKernel.apply(
+            epsilon: epsilon, x: operands[0], weight: operands[1], dy: dy, passed: nil)
+    }
+}
+
+/// The norm of a sum, and the sum: h = x + a, rounded to E, and y = h / √(mean(h²) + ε) · w.
+///
+/// Operands: x and a [M, D] of type E and the weight [D], float32. Results: h and y, [M, D] of
+/// type E.
+package struct AddRMSNormKernel: Kernel {
+    package let epsilon: Double
+
+    package init(epsilon: Double) {
+        self.epsilon = epsilon
+    }
+
+    package var target: String { "epas.add_rms_norm" }
+    package var settings: [String: KernelSetting] { ["epsilon": .float32(Float(epsilon))] }
+
+    package func resultShapes(_ operands: [Shape]) throws(ShapeError) -> [Shape] {
+        guard operands.count == 3, operands[0].isRows(rank: 2), operands[1] == operands[0],
+            operands[2] == Shape(.float32, [operands[0].dimensions[1]])
+        else {
+            throw ShapeError(
+                operation: target, operands: operands,
+                requirement: "rows x [M, D] of \(Shape.rowTypes), the like to add, and a weight "
+                    + "[D] of float32")
+        }
+        return [operands[0], operands[0]]
+    }
+
+    package func decomposition(_ operands: [Tensor]) -> [Tensor] {
+        let h = operands[0] + operands[1]
+        return [h, RMSNorm(weight: operands[2], epsilon: epsilon).plain(h)]
+    }
+
+    /// Both terms of the sum get what passes the norm by and what passes through it.
+    package func pullback(
+        _ cotangents: [Tensor?], results: [Tensor], operands: [Tensor]
+    ) -> [Tensor?] {
+        guard let dy = cotangents[1] else { return [cotangents[0], cotangents[0], nil] }
+        let found = RMSNormGradientKernel.apply(
+            epsilon: epsilon, x: results[0], weight: operands[2], dy: dy, passed: cotangents[0])
+        return [found[0], found[0], found[1]]
+    }
+}
+
+/// The derivative of the root mean square norm, and of a path beside it: with r = 1 / √(mean(x²) + ε)
+/// and g = dy ∘ w, it is dx = r g - x r³ mean(g ∘ x) + dh by x and Σ dy ∘ x r by the weight.
+///
+/// Operands: x [M, D] of type E, the weight [D], float32, then terms of dy, the cotangent of the
+/// norm, and terms of dh, what x gets beside it, each like x; they are added up in float32.
+/// Results: dx, like x, and the weight's derivative, float32.
+package struct RMSNormGradientKernel: Kernel {
+    package let epsilon: Double
+    /// How many terms dy has: the first ones.
+    package let resultTerms: Int
+
+    package init(epsilon: Double, resultTerms: Int) {
+        self.epsilon = epsilon
+        self.resultTerms = resultTerms
+    }
+
+    /// The derivatives by x and the weight.
+    fileprivate static func apply(
+        epsilon: Double, x: Tensor, weight: Tensor, dy: Tensor, passed: Tensor?
+    ) -> [Tensor?] {
+        let terms = dy.terms(atMost: Shape.mostTerms)
+        let others = passed?.terms(atMost: Shape.mostTerms) ?? []
+        let kernel = RMSNormGradientKernel(epsilon: epsilon, resultTerms: terms.count)
+        return x.graph.apply(kernel, [x, weight] + terms + others)
+    }
+
+    package var target: String { "epas.rms_norm_gradient" }
+    package var settings: [String: KernelSetting] {
+        ["epsilon": .float32(Float(epsilon)), "results": .int32(Int32(resultTerms))]
+    }
+
+    package func resultShapes(_ operands: [Shape]) throws(ShapeError) -> [Shape] {
+        let terms = operands.dropFirst(2)
+        guard operands.count >= 2, operands[0].isRows(rank: 2),
+            operands[1] == Shape(.float32, [operands[0].dimensions[1]]),
+            terms.allSatisfy({ $0 == operands[0] }),
+            (1...Shape.mostTerms).contains(resultTerms),
+            (resultTerms...resultTerms + Shape.mostTerms).contains(terms.count)
+        else {
+            throw ShapeError(
+                operation: target, operands: operands,
+                requirement: "rows x [M, D] of \(Shape.rowTypes), a weight [D] of float32, and "
+                    + "like x 1 to \(Shape.mostTerms) cotangents of the norm, here "
+                    + "\(resultTerms), and up to \(Shape.mostTerms) that pass it by")
+        }
+        return Array(operands.prefix(2))
+    }
+
+    package func decomposition(_ operands: [Tensor]) -> [Tensor] {
+        let x = operands[0].converted(to: .float32).stopGradient()
+        let weight = operands[1].stopGradient()
+        let terms = operands.dropFirst(2).map { $0.converted(to: .float32) }
+        let y = RMSNorm(weight: weight, epsilon: epsilon).plain(x)
+        let outputs = terms.prefix(resultTerms).map { (tensor: y, cotangent: $0) }
+        let found = gradients(of: outputs, withRespectTo: [x, weight]).compactMap(\.self)
+        let dx = terms.dropFirst(resultTerms).reduce(found[0], +)
+        return [dx.converted(to: operands[0].elementType), found[1]]
     }
 }
 
@@ -45,4 +155,7 @@ extension Shape {
 
     /// For error texts.
     static let rowTypes = "float32 or bfloat16, at least one row"
+
+    /// The most cotangents that a kernel adds up.
+    static let mostTerms = 8
 }

@@ -17,17 +17,28 @@ extension KernelCases {
         HostArray(values, [values.count]).converted(to: type).doubles()
     }
 
-    /// A projection's operands: a weight [out, D] and perhaps a bias.
-    private mutating func projection(_ out: Int, _ d: Int, hasBiases: Bool) -> [HostArray] {
-        [random.array([out, d], in: -0.5..<0.5, as: type)]
-            + (hasBiases ? [random.array([out], as: .float32)] : [])
+    /// A projection: the numbers of its weight [out, D] and perhaps its bias, and its operands.
+    private struct Projection {
+        let weight: HostArray
+        let bias: HostArray?
+        let operands: [HostArray]
+    }
+
+    private mutating func projection(
+        _ out: Int, _ d: Int, hasBiases: Bool, integers: Bool
+    ) -> Projection {
+        let (numbers, operands) = weight([out, d], in: -0.5..<0.5, integers: integers)
+        let bias = hasBiases ? random.array([out], as: .float32) : nil
+        return Projection(
+            weight: numbers, bias: bias, operands: operands + [bias].compactMap(\.self))
     }
 
     /// The projected rows, rounded.
-    private func projected(_ z: [Double], by operands: [HostArray]) -> [Double] {
-        let (out, d) = (operands[0].shape.dimensions[0], operands[0].shape.dimensions[1])
-        let weights = operands[0].doubles()
-        let biases = operands.count > 1 ? operands[1].doubles() : nil
+    private func projected(_ z: [Double], by projection: Projection) -> [Double] {
+        let shape = projection.weight.shape
+        let (out, d) = (shape.dimensions[0], shape.dimensions[1])
+        let weights = projection.weight.doubles()
+        let biases = projection.bias?.doubles()
         var sums: [Double] = []
         for row in stride(from: 0, to: z.count, by: d) {
             for o in 0..<out {
@@ -39,18 +50,21 @@ extension KernelCases {
         return rounded(sums)
     }
 
-    mutating func gatedLinear(_ m: Int, _ d: Int, _ f: Int, hasBiases: Bool) -> KernelCase {
+    mutating func gatedLinear(
+        _ m: Int, _ d: Int, _ f: Int, hasBiases: Bool, integers: Bool = false
+    ) -> KernelCase {
         let x = random.array([m, d], in: -3..<3, as: type)
         let norm = random.array([d], as: .float32)
-        let gate = projection(f, d, hasBiases: hasBiases)
-        let up = projection(f, d, hasBiases: hasBiases)
+        let gate = projection(f, d, hasBiases: hasBiases, integers: integers)
+        let up = projection(f, d, hasBiases: hasBiases, integers: integers)
         let z = rounded(normed(x, norm, epsilon: Self.epsilon))
         let expected = zip(projected(z, by: gate), projected(z, by: up)).map { gate, up in
             gate / (1 + exp(-gate)) * up
         }
         return KernelCase(
             kernel: GatedLinearKernel(epsilon: Self.epsilon, hasBiases: hasBiases),
-            inputs: [x, norm] + gate + up, expected: [HostArray(expected, [m, f])])
+            inputs: [x, norm] + gate.operands + up.operands,
+            expected: [HostArray(expected, [m, f])])
     }
 
     struct InputsSize: Sendable {
@@ -67,7 +81,7 @@ extension KernelCases {
     /// Rows go to different places in random order, every third one nowhere.
     mutating func attentionInputs(
         _ size: InputsSize, query: Bool = true, key: Bool = true, value: Bool = true,
-        hasBiases: Bool = false
+        hasBiases: Bool = false, integers: Bool = false
     ) -> KernelCase {
         let (m, d, n, k, h) = (size.m, size.d, size.n, size.k, size.h)
         let (blocks, u, positions) = (size.blocks, size.u, 9)
@@ -111,18 +125,18 @@ extension KernelCases {
         var operands: [HostArray] = []
         var expected: [HostArray] = []
         if query {
-            let weights = projection(n * h, d, hasBiases: hasBiases)
-            operands += weights
+            let weights = projection(n * h, d, hasBiases: hasBiases, integers: integers)
+            operands += weights.operands
             expected.append(HostArray(rotated(projected(z, by: weights)), [m, n, h]))
         }
         if key {
-            let weights = projection(k * h, d, hasBiases: hasBiases)
-            operands += weights
+            let weights = projection(k * h, d, hasBiases: hasBiases, integers: integers)
+            operands += weights.operands
             write(rotated(projected(z, by: weights)), .key, keyBlock)
         }
         if value {
-            let weights = projection(k * h, d, hasBiases: hasBiases)
-            operands += weights
+            let weights = projection(k * h, d, hasBiases: hasBiases, integers: integers)
+            operands += weights.operands
             write(projected(z, by: weights), .value, valueBlock)
         }
         let targets = valueBlock + valueBlock.map { _ in Int32.max } + keyBlock
@@ -139,12 +153,16 @@ extension KernelCases {
 
     /// What a layer of each kind computes: queries, keys and values, values only, queries only; and
     /// what the last layer that is filled does.
-    mutating func attentionInputs(_ size: InputsSize, hasBiases: Bool = false) -> [KernelCase] {
+    mutating func attentionInputs(
+        _ size: InputsSize, hasBiases: Bool = false, integers: Bool = false
+    ) -> [KernelCase] {
         [
-            attentionInputs(size, hasBiases: hasBiases),
-            attentionInputs(size, query: false, key: false, hasBiases: hasBiases),
-            attentionInputs(size, key: false, value: false, hasBiases: hasBiases),
-            attentionInputs(size, query: false, hasBiases: hasBiases),
+            attentionInputs(size, hasBiases: hasBiases, integers: integers),
+            attentionInputs(
+                size, query: false, key: false, hasBiases: hasBiases, integers: integers),
+            attentionInputs(
+                size, key: false, value: false, hasBiases: hasBiases, integers: integers),
+            attentionInputs(size, query: false, hasBiases: hasBiases, integers: integers),
         ]
     }
 }

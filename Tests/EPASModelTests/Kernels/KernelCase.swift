@@ -83,10 +83,10 @@ struct KernelCases {
 
     mutating func linear(
         _ m: Int, in width: Int, out: Int, to result: ElementType, bias: Bool = false,
-        residual: Bool = false
+        residual: Bool = false, integers: Bool = false
     ) -> KernelCase {
         let x = random.array([m, width], as: type)
-        let weight = random.array([out, width], as: type)
+        let (weight, operands) = weight([out, width], in: -1..<1, integers: integers)
         let biases = bias ? random.array([out], as: .float32) : nil
         let residuals = residual ? random.array([m, out], as: result) : nil
         let (xs, ws) = (x.doubles(), weight.doubles())
@@ -101,8 +101,24 @@ struct KernelCases {
         }
         return KernelCase(
             kernel: LinearKernel(resultType: result),
-            inputs: [x, weight] + [biases, residuals].compactMap { $0 },
+            inputs: [x] + operands + [biases, residuals].compactMap { $0 },
             expected: [HostArray(expected, [m, out])])
+    }
+
+    /// A weight's numbers as they are multiplied, and the operands that stand for them.
+    mutating func weight(
+        _ dimensions: [Int], in range: Range<Double>, integers: Bool
+    ) -> (numbers: HostArray, operands: [HostArray]) {
+        let numbers = random.array(dimensions, in: range, as: type)
+        guard integers else { return (numbers, [numbers]) }
+        do throws(QuantizationError) {
+            let matrix = try QuantizedMatrix(numbers)
+            return (
+                matrix.dequantized.converted(to: type), [matrix.integers, matrix.scales]
+            )
+        } catch {
+            fatalError("\(error)")
+        }
     }
 
     mutating func rotary(_ m: Int, heads n: Int, _ h: Int) -> KernelCase {

@@ -47,22 +47,36 @@ struct KernelComparison {
             try check(cases.rotary(m, heads: 3, 2 * width))
         }
         for (m, width, out) in sizes.products {
-            try check(cases.linear(m, in: width, out: out, to: type))
-            try check(cases.linear(m, in: width, out: out, to: .float32, bias: true))
-            try check(cases.linear(m, in: width, out: out, to: type, residual: true))
-            try check(cases.linear(m, in: width, out: out, to: type, bias: true, residual: true))
+            for integers in [false, true] {
+                func linear(
+                    _ result: ElementType, bias: Bool = false, residual: Bool = false
+                ) -> KernelCase {
+                    cases.linear(
+                        m, in: width, out: out, to: result, bias: bias, residual: residual,
+                        integers: integers)
+                }
+                try check(linear(type))
+                try check(linear(.float32, bias: true))
+                try check(linear(type, residual: true))
+                try check(linear(type, bias: true, residual: true))
+            }
         }
         // Numbers in between are rounded, too.
         for (m, width, out) in sizes.products where width < 2000 {
-            for hasBiases in [false, true] {
+            for (hasBiases, integers) in [
+                (false, false), (true, false), (false, true), (true, true),
+            ] {
                 try check(
-                    cases.gatedLinear(m, width, out, hasBiases: hasBiases), roundsBetween: true)
+                    cases.gatedLinear(m, width, out, hasBiases: hasBiases, integers: integers),
+                    roundsBetween: true)
             }
         }
         for size in sizes.inputs {
-            for test in cases.attentionInputs(size) + cases.attentionInputs(size, hasBiases: true) {
-                try check(test, roundsBetween: true)
-            }
+            let tests =
+                cases.attentionInputs(size) + cases.attentionInputs(size, hasBiases: true)
+                + cases.attentionInputs(size, integers: true)
+                + cases.attentionInputs(size, hasBiases: true, integers: true)
+            for test in tests { try check(test, roundsBetween: true) }
         }
         for size in sizes.attentions {
             let pair = cases.attention(

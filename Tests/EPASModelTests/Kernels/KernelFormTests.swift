@@ -30,10 +30,15 @@ import Testing
             cases.linear(4, in: 5, out: 6, to: type, bias: true, residual: true),
             cases.gatedLinear(2, 7, 33, hasBiases: false),
             cases.gatedLinear(5, 19, 3, hasBiases: true),
+            cases.linear(2, in: 64, out: 3, to: type, integers: true),
+            cases.linear(3, in: 70, out: 5, to: type, bias: true, residual: true, integers: true),
+            cases.gatedLinear(2, 66, 5, hasBiases: false, integers: true),
+            cases.gatedLinear(3, 7, 4, hasBiases: true, integers: true),
         ]
-        for hasBiases in [false, true] {
+        for (hasBiases, integers) in [(false, false), (true, false), (false, true), (true, true)] {
             all += cases.attentionInputs(
-                .init(m: 7, d: 15, n: 4, k: 2, h: 6, blocks: 4, u: 4), hasBiases: hasBiases)
+                .init(m: 7, d: 15, n: 4, k: 2, h: 6, blocks: 4, u: 4), hasBiases: hasBiases,
+                integers: integers)
         }
         for (n, k) in [(4, 2), (3, 3), (5, 1)] {
             let pair = cases.attention(
@@ -69,6 +74,7 @@ import Testing
     private static func f(_ dimensions: Int...) -> Shape { Shape(.float32, dimensions) }
     private static func b(_ dimensions: Int...) -> Shape { Shape(.bfloat16, dimensions) }
     private static func i(_ dimensions: Int...) -> Shape { Shape(.int32, dimensions) }
+    private static func q(_ dimensions: Int...) -> Shape { Shape(.int8, dimensions) }
 
     private static func refuse(_ kernel: any Kernel, _ text: String, _ lists: [Shape]...)
         -> [Refusal]
@@ -114,6 +120,13 @@ import Testing
         all += refuse(
             kernel(hasBiases: true), "each with a bias of float32",
             replacing(9, f(4), in: Array(biased)), replacing(11, b(4), in: Array(biased)))
+        let integers = good.prefix(8) + [q(8, 3), f(8, 1), q(4, 3), f(4, 1), q(4, 3), f(4, 1)]
+        all += refuse(
+            kernel(), "or of int8 with scales",
+            replacing(9, f(8, 2), in: Array(integers)), replacing(10, q(4, 2), in: Array(integers)),
+            replacing(10, q(5, 3), in: Array(integers)), replacing(13, b(4, 1), in: Array(integers))
+        )
+        all += refuse(kernel(), "rows x [M, D]", integers.dropLast(), replacing(8, q(8, 3)))
         return all
     }()
 
@@ -130,18 +143,24 @@ import Testing
             + refuse(
                 LinearKernel(resultType: .bfloat16), "rows x [M, in]",
                 [b(2, 3)], [b(0, 3), b(4, 3)], [b(2, 3), b(4, 2)], [b(2, 3), f(4, 3)],
-                [b(2, 3), b(0, 3)], [b(2, 3), b(4, 3), f(4), b(2, 4), b(2, 4)])
+                [b(2, 3), b(0, 3)], [b(2, 3), b(4, 3), f(4), b(2, 4), b(2, 4), b(2, 4)],
+                [b(2, 3), q(4, 3)], [b(2, 3), q(4, 3), b(4, 1)], [b(2, 3), q(4, 3), f(4)],
+                [b(2, 65), q(4, 65), f(4, 1)], [b(2, 64), q(4, 64), f(4, 2)],
+                [b(2, 3), q(4, 2), f(4, 1)], [q(2, 3), q(4, 3), f(4, 1)])
             + refuse(LinearKernel(resultType: .bfloat16), "a result of", [f(2, 3), f(4, 3)])
             + refuse(
                 LinearKernel(resultType: .bfloat16), "each or both left out",
                 [b(2, 3), b(4, 3), b(4)], [b(2, 3), b(4, 3), f(2, 4)],
-                [b(2, 3), b(4, 3), b(2, 4), f(4)])
+                [b(2, 3), b(4, 3), b(2, 4), f(4)], [b(2, 3), b(4, 3), f(4), b(2, 4), b(2, 4)],
+                [b(2, 3), b(4, 3), f(4, 1)], [b(2, 3), q(4, 3), f(4, 1), f(4, 1)])
             + refuse(
                 GatedLinearKernel(epsilon: 1, hasBiases: false), "two weights [F, D] like x",
                 [f(2, 3), f(3), f(4, 3)], [f(2, 3), f(2), f(4, 3), f(4, 3)],
                 [f(2, 3), f(3), f(4, 3), f(5, 3)], [f(2, 3), f(3), b(4, 3), b(4, 3)],
                 [f(0, 3), f(3), f(4, 3), f(4, 3)], [f(2, 3), f(3), f(4, 2), f(4, 2)],
-                [f(2, 3), f(3), f(4, 3), f(4), f(4, 3), f(4)])
+                [f(2, 3), f(3), f(4, 3), f(4), f(4, 3), f(4)],
+                [f(2, 3), f(3), q(4, 3), q(4, 3)], [f(2, 3), f(3), q(4, 3), f(4, 1)],
+                [f(2, 3), f(3), q(4, 3), f(4, 2), q(4, 3), f(4, 2)], [f(2, 3), f(3)])
             + refuse(
                 GatedLinearKernel(epsilon: 1, hasBiases: true), "each with a bias [F]",
                 [b(2, 3), f(3), b(4, 3), b(4, 3)],

@@ -37,22 +37,23 @@ import Testing
         let graph = Graph(kernels: kernels)
         let x = graph.parameter("x", Shape(type, [rows, 24]))
         let given = weights.map { graph.constant($0) }
+        // A weight, or integers with scales.
+        let weight = Array(given.dropFirst())
         let y = graph.apply(RMSNormKernel(epsilon: 1e-6), [x, given[0]])[0]
-        let z = graph.apply(LinearKernel(resultType: type), [y, given[1], x])[0]
+        let z = graph.apply(LinearKernel(resultType: type), [y] + weight + [x])[0]
         let s = graph.apply(
-            GatedLinearKernel(epsilon: 1e-6, hasBiases: false),
-            [z, given[0], given[1], given[1]])[0]
-        let result = graph.apply(
-            LinearKernel(resultType: .float32), [s, given[1], given[0]])
+            GatedLinearKernel(epsilon: 1e-6, hasBiases: false), [z, given[0]] + weight + weight)[0]
+        let result = graph.apply(LinearKernel(resultType: .float32), [s] + weight + [given[0]])
         return try TestClient.shared.compile(graph.program(named: "chain", returning: result))
     }
 
-    @Test(arguments: [ElementType.float32, .bfloat16])
-    func `a row's bits do not depend on its company`(type: ElementType) throws {
+    @Test(arguments: [ElementType.float32, .bfloat16], [false, true])
+    func `a row's bits do not depend on its company`(type: ElementType, integers: Bool) throws {
         var random = RandomArrays(seed: 5)
-        let weights = [
-            random.array([24], as: .float32), random.array([24, 24], as: type),
-        ]
+        let norm = random.array([24], as: .float32)
+        let weight = random.array([24, 24], as: type)
+        let matrix = try QuantizedMatrix(weight)
+        let weights = [norm] + (integers ? [matrix.integers, matrix.scales] : [weight])
         let x = random.array([19, 24])
         func run(_ rows: [Int]) throws -> [[UInt32]] {
             let all = x.doubles()
@@ -67,6 +68,33 @@ import Testing
             [0], [18], [7, 3], [5, 5, 18], [1, 2, 3, 4, 6, 8, 11], Array((0..<16).reversed()),
         ] {
             #expect(try run(rows) == rows.map { all[$0] })
+        }
+    }
+
+    /// The elements that integers stand for give the same bits, for few rows and for many.
+    private static func checkIntegers(_ type: ElementType, kernels: Set<String>) throws {
+        var random = RandomArrays(seed: 12)
+        for (rows, width, out) in [(1, 70, 9), (5, 768, 12), (40, 130, 67), (3, 4160, 5)] {
+            let x = random.array([rows, width], as: type)
+            let matrix = try QuantizedMatrix(random.array([out, width], as: .float32))
+            let kernel = LinearKernel(resultType: .float32)
+            let found = try KernelCase.run(
+                kernel, [x, matrix.integers, matrix.scales], kernels: kernels)
+            let expected = try KernelCase.run(
+                kernel, [x, matrix.dequantized.converted(to: type)], kernels: kernels)
+            #expect(
+                found[0].elements(as: Float.self).map(\.bitPattern)
+                    == expected[0].elements(as: Float.self).map(\.bitPattern), "\(rows) rows")
+        }
+    }
+
+    @Test(arguments: ["", "avx512", "avx2", "plain"])
+    func `integers give what their elements give`(set: String) async {
+        await #expect(processExitsWith: .success) { [set = set as String] in
+            setenv("EPAS_CPU_ISA", set, 1)
+            for type in [ElementType.float32, .bfloat16] {
+                try Self.checkIntegers(type, kernels: TestClient.shared.kernels)
+            }
         }
     }
 

@@ -1,0 +1,68 @@
+#include "Kernels.h"
+#include "Workspace.h"
+
+namespace epas {
+
+namespace {
+
+/// The rows whose contributions to the weight's gradient are added up for themselves. It depends on
+/// the number of rows alone, and so do the results.
+int64_t blockRows(int64_t rows) {
+    constexpr int64_t fewest = 16, mostBlocks = 256;
+    return std::max(fewest, (rows + mostBlocks - 1) / mostBlocks);
+}
+
+template <class Element>
+void run(const RMSNormGradientCall<Element> &call, int64_t rows, float *weightGradient) {
+    const int64_t width = call.width, size = blockRows(rows), count = (rows + size - 1) / size;
+    const Workspace workspace(count * width);
+    float *partial = reinterpret_cast<float *>(workspace.words());
+    ThreadPool::shared().forEach(count, [&](int64_t block) {
+        float *part = partial + block * width;
+        std::fill(part, part + width, 0.0f);
+        typedRoutines<Element>().trainingRows.rmsNormGradient(
+            call, block * size, std::min((block + 1) * size, rows), part);
+    });
+    forEachRange(width, count, 16, [&](int64_t first, int64_t last) {
+        std::copy(partial + first, partial + last, weightGradient + first);
+        for (int64_t block = 1; block < count; ++block) {
+            const float *part = partial + block * width;
+            for (int64_t i = first; i < last; ++i) weightGradient[i] += part[i];
+        }
+    });
+}
+
+}  // namespace
+
+void rmsNormGradient(const Call &call) {
+    const int64_t results = call.int32("results"), terms = call.operandCount() - 2;
+    require(
+        call.resultCount() == 2 && results >= 1 && results <= mostTerms && terms >= results
+            && terms - results <= mostTerms,
+        "it takes x, a weight, 1 to 8 cotangents of the norm and up to 8 that pass it by, and "
+        "gives the derivatives by x and the weight");
+    const Operand x = call.operand(0), weight = call.operand(1);
+    const Operand gradient = call.result(0), weightGradient = call.result(1);
+    require(x.isRows(2), "x must be [M, D] of float32 or bfloat16");
+    const int64_t rows = x.dimension(0), width = x.dimension(1);
+    require(weight.is(ElementType::float32, {width}), "the weight must be [D] of float32");
+    for (int64_t i = 0; i < terms; ++i) {
+        require(call.operand(2 + i).is(x.type(), {rows, width}), "the cotangents must be like x");
+    }
+    require(
+        gradient.is(x.type(), {rows, width}) && weightGradient.is(ElementType::float32, {width}),
+        "the results must be like x and the weight");
+    const float epsilon = call.float32("epsilon");
+    forElementType(x.type(), [&](auto *type) {
+        using Element = std::remove_pointer_t<decltype(type)>;
+        run(
+            RMSNormGradientCall<Element>{
+                x.as<Element>(), weight.as<float>(), termsOf<Element>(call, 2, results),
+                termsOf<Element>(call, 2 + results, terms - results), gradient.as<Element>(),
+                width, epsilon,
+            },
+            rows, weightGradient.as<float>());
+    });
+}
+
+}  // namespace epas
