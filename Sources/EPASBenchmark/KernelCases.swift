@@ -48,6 +48,7 @@ package struct KernelCases: Sendable {
                 label, ProductKernel(transposesRight: true, resultType: type),
                 [array(m, width), float32(out, width)], flops: 2 * m * width * out, pullback: [0])
         }
+        let norm = RMSNormKernel(epsilon: model.normEpsilon)
         let angles = [float32(m, h / 2), float32(m, h / 2)]
         let targets = indices([m]) { $0 % v }
         return [
@@ -59,6 +60,14 @@ package struct KernelCases: Sendable {
             KernelCase(
                 "loss", CrossEntropyKernel(), [array(m, d), float32(v, d), targets],
                 flops: 2 * m * d * v, pullback: [0]),
+            KernelCase(
+                "", EmbeddingKernel(resultType: type), [float32(v, d), targets],
+                bytes: m * (4 + d * (4 + type.byteCount)), pullback: [0]),
+            KernelCase("first layer", norm, [array(m, d), float32(d)], pullback: [0]),
+            KernelCase(
+                "", AddRMSNormKernel(epsilon: model.normEpsilon),
+                [array(m, d), array(m, d), float32(d)], pullback: [0, 1]),
+            KernelCase("", SwiGLUKernel(), [array(m, f), array(m, f)], pullback: [0]),
             KernelCase("query", RotaryKernel(), [array(m, n, h)] + angles, pullback: [0]),
         ]
     }

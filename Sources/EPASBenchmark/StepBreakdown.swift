@@ -24,7 +24,7 @@ package struct StepBreakdown: Hashable, Sendable {
         let name = kernel.hasPrefix("epas.") ? String(kernel.dropFirst(5)) : kernel
         if name.contains("attention") { return "attention" }
         if name.contains("norm") { return "norms" }
-        if name.hasPrefix("swiglu") { return "swiglu" }
+        for part in ["swiglu", "embedding"] where name.hasPrefix(part) { return part }
         return switch name {
         case "product": "products"
         case "cross_entropy": "loss"

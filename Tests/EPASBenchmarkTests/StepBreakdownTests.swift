@@ -9,7 +9,8 @@ struct StepBreakdownTests {
     func parts() {
         let seconds = [
             "epas.product": 4.0, "epas.attention": 1, "epas.shared_attention_gradient": 2,
-            "epas.cross_entropy": 3, "epas.rotary": 0.5, "epas.rms_norm": 0.25,
+            "epas.cross_entropy": 3, "epas.rotary": 0.5, "epas.rms_norm": 0.125,
+            "epas.rms_norm_gradient": 0.125,
             "epas.adamw": 0.125, "epas.sum_of_squares": 0.125, "other.kernel": 0.75,
         ]
         let kernels = KernelTimes(times: seconds.mapValues { .init(calls: 1, seconds: $0) })

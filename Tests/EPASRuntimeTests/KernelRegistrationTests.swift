@@ -35,20 +35,26 @@ struct KernelRegistrationTests {
     @Test func `the CPU's clients have them`() throws {
         let names = [
             "epas.adamw",
+            "epas.add_rms_norm",
             "epas.attention",
             "epas.attention_gradient",
             "epas.attention_inputs",
             "epas.attention_mix",
             "epas.attention_probabilities",
             "epas.cross_entropy",
+            "epas.embedding",
+            "epas.embedding_gradient",
             "epas.gated_linear",
             "epas.linear",
             "epas.product",
             "epas.rms_norm",
+            "epas.rms_norm_gradient",
             "epas.rotary",
             "epas.shared_attention",
             "epas.shared_attention_gradient",
             "epas.sum_of_squares",
+            "epas.swiglu",
+            "epas.swiglu_gradient",
         ]
         #expect(client.kernels.sorted() == names)
         // A second client of the same plugin has them, too.
@@ -72,7 +78,7 @@ struct KernelRegistrationTests {
         #expect(
             try #require(error).description.hasPrefix(
                 "EPAS_CPU_KERNELS names \"epas.x\", which is no kernel; use all, none, or some of "
-                    + "epas.attention,epas.attention_gradient,"))
+                    + "epas.adamw,epas.add_rms_norm,epas.attention,"))
     }
 
     @Test func `what a function refuses is thrown`() throws {

@@ -47,7 +47,9 @@ struct PendingResultTests {
             for _ in 0..<3 { state = try next.execute(donating: state) }
 
             let words = "Out of memory allocating 399999999999996 bytes."
-            let remedy = "Lower the batch or the sequence length: training.batch"
+            let remedy =
+                "Lower the batch or the sequence length, or compute activations again: "
+                + "training.batch, training.sequence and training.rematerialization in a run file."
             do {
                 _ = try state[0].hostArray()
                 Issue.record("reading the last state did not throw")

@@ -29,7 +29,8 @@ struct TerminalTests {
         let left = lines.map { $0.split(separator: "\r").last ?? "" }
             .map { $0.hasPrefix("\u{1b}[K") ? $0.dropFirst(3) : $0 }
         #expect(left.allSatisfy { !$0.contains("\u{1b}") })
-        #expect(left.first?.hasPrefix("step 1/400  loss ") == true)
+        #expect(left.first?.hasPrefix("memory: weights and moments ") == true)
+        #expect(left.dropFirst().first?.hasPrefix("step 1/400  loss ") == true)
         #expect(left.contains { $0.hasPrefix("step 101/400") && $0.hasSuffix("sharing qk:1") })
         #expect(left.contains { $0.hasPrefix("step 200  validation loss ") })
         #expect(left.contains("step 400  saved step-00000400"))

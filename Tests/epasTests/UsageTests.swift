@@ -142,7 +142,7 @@ struct UsageTests {
                 "train", "run.yaml", "--set", "training.stps=3",
                 says: "training.stps: unknown key (--set). Did you mean steps? Use one of "
                     + "accumulation, batch, beta1, beta2, clip, epsilon, learning_rate, "
-                    + "moments, precision, seed, sequence, steps, weight_decay."),
+                    + "moments, precision, rematerialization, seed, sequence, steps, weight_decay."),
             Mistake(
                 "train", "run.yaml", "--set", "training.batch=0",
                 says: "training.batch: 0 is out of range (--set). "
