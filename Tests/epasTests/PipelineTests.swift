@@ -62,7 +62,7 @@ struct PipelineTests {
     @Test("evaluate measures every region length", arguments: ["float32", "bfloat16"])
     func evaluate(dtype: String) throws {
         let result = try pipeline.run(
-            "evaluate", "runs/run", "--data", "data", "--share", "qk:0,1,2", "--batches", "3",
+            "evaluate", "runs/run", "--data", "data", "--share", "qk:0,1,2", "--batches", "4",
             "--dtype", dtype, "--json")
         #expect(result.errors == "")
         let rows = try objects(result.output)
@@ -71,7 +71,7 @@ struct PipelineTests {
             let loss = try #require(row["loss"] as? Double)
             let perplexity = try #require(row["perplexity"] as? Double)
             #expect(abs(log(perplexity) - loss) < 1e-9)
-            #expect(row["tokens"] as? Int == 3 * 8 * 64)
+            #expect(row["tokens"] as? Int == 4 * 8 * 64)
             #expect(row["tokens_per_second"] as? Double ?? 0 > 0)
             // Training has begun to beat the uniform guess.
             #expect(loss < log(290))
