@@ -11,14 +11,3 @@ package func softmax(_ x: Tensor, over axis: Int) -> Tensor {
     let sum = exponentials.sum(over: [axis])
     return exponentials / sum.broadcast(to: x.dimensions, along: kept)
 }
-
-/// The logarithm of the sum of exp(x) along one axis, which is removed.
-///
-/// The largest element is subtracted first, so that nothing overflows. It is held constant in the
-/// derivative, which it does not change.
-package func logSumExp(_ x: Tensor, over axis: Int) -> Tensor {
-    let kept = x.dimensions.indices.filter { $0 != axis }
-    let largest = x.max(over: [axis]).stopGradient()
-    let exponentials = exp(x - largest.broadcast(to: x.dimensions, along: kept))
-    return log(exponentials.sum(over: [axis])) + largest
-}

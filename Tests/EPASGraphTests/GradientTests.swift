@@ -193,13 +193,11 @@ import Testing
         #expect(values.map { $0.doubles() } == [[0, 4096], [4096]])
     }
 
-    @Test func `softmax and logSumExp of large numbers`() throws {
+    @Test func `softmax of large numbers`() throws {
         let x = graph.parameter("x", Shape(.float32, [3]))
         let values = try evaluate(
-            [softmax(x, over: 0), logSumExp(x, over: 0)],
-            [HostArray([1000, 1000, -1000] as [Float], [3])])
+            [softmax(x, over: 0)], [HostArray([1000, 1000, -1000] as [Float], [3])])
         #expect(values[0].doubles() == [0.5, 0.5, 0])
-        #expect(abs(values[1].doubles()[0] - 1000.693_147) < 1e-4)
     }
 
     private static let input = HostArray([0.3, -1.2, 2.0], [3])
