@@ -71,6 +71,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
                     \(fixed(result.secondsPerStep, 3)) s/step (median of \(steps)), \
                     \(fixed(result.flopsPerSecond / 1e9, 1)) GFLOP/s, \
                     compiled in \(fixed(result.compileSeconds, 1)) s, \
+                    \(result.temporaryBytes.map { "temporary memory \(bytes($0)), " } ?? "")\
                     peak memory \(bytes(result.peakMemoryBytes ?? 0))
                     """)
                 if let parts = result.breakdown { try print(parts, of: result.secondsPerStep) }
@@ -78,9 +79,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
         }
     }
 
-    /// Says what a step takes before it takes it.
-    private func describe(_ memory: StepMemory, on client: Client) throws {
-        if !json.isOn { try printLine("memory: \(memory.text)") }
+    /// Says if a step takes more than there is, before it takes it.
+    private func warn(of memory: StepMemory, on client: Client) throws {
         guard let available = try client.availableMemoryBytes(),
             let warning = memory.shortage(
                 available: available,
@@ -110,7 +110,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
             shape.initialValue(of: $0, seed: 1)
         }
         let memory = try step.memory()
-        if let memory { try describe(memory, on: client) }
+        if let memory { try warn(of: memory, on: client) }
         let stream = RandomStream(seed: 1, name: "benchmark")
         let tokens = HostArray(
             (0..<batch * (sequence + 1)).map {
