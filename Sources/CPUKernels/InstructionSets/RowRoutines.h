@@ -9,7 +9,8 @@ template <class Element> static void rmsNorm(
             const Floats values = loadFirst(x + i, count);
             squares = multiplyAdd(values, values, squares);
         });
-        const float scale = 1 / std::sqrt(sum(squares) / static_cast<float>(width) + epsilon);
+        const float scale = static_cast<float>(
+            1 / std::sqrt(static_cast<double>(sum(squares)) / width + epsilon));
         forEachVector(width, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
             storeFirst(y + i, loadFirst(x + i, count) * scale * loadFirst(weight + i, count), count);
         });

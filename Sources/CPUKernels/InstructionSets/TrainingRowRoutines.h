@@ -42,7 +42,8 @@ template <int64_t results, int64_t passed, class Element> EPAS_INLINE void rmsNo
         products = multiplyAdd(dy * loadFirst(weight + i, count), x, products);
     });
     const float size = static_cast<float>(call.width);
-    const float scale = 1 / std::sqrt(sum(squares) / size + call.epsilon);
+    const float scale =
+        static_cast<float>(1 / std::sqrt(static_cast<double>(sum(squares)) / size + call.epsilon));
     const float slope = -scale * scale * (scale * (sum(products) / size));
     forEachVector(call.width, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
         const Floats x = loadFirst(xs + i, count);
