@@ -8,31 +8,19 @@
 // that others use slows both down.
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <functional>
 
 #include "../Sources/CPUKernels/ThreadPool.h"
 #include "../Tests/CPUKernelsCheck/Plugin.h"
+#include "Timing.h"
 
 using namespace epas;
 
-static double seconds(const std::function<void()> &body) {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
-    body();
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 struct Times {
     std::vector<double> all;
-    double median() {
-        std::sort(all.begin(), all.end());
-        return all[all.size() / 2];
-    }
-    double best() { return *std::min_element(all.begin(), all.end()); }
+    double median() const { return ::median(all); }
+    double best() const { return *std::min_element(all.begin(), all.end()); }
 };
-
 
 static volatile uint64_t sink;
 

@@ -6,25 +6,13 @@
 // They are called in turns; every figure is the median of the runs.
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 #include "../Sources/CPUKernels/ThreadPool.h"
 #include "../Tests/CPUKernelsCheck/Optimizer.h"
+#include "Timing.h"
 
 using namespace epas;
-
-template <class Body> static double seconds(const Body &body) {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
-    body();
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-static double median(std::vector<double> all) {
-    std::sort(all.begin(), all.end());
-    return all[all.size() / 2];
-}
 
 static std::vector<OptimizerTensor> tensors(ElementType moments, ElementType gradients) {
     const auto matrix = [&](int64_t rows, int64_t columns) {

@@ -2,9 +2,8 @@
 # Times the optimizer's kernels; see optimizer.cpp.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Benchmarks/common.sh
+source Benchmarks/common.sh
 
-folder="$(mktemp -d)"
-trap 'rm -rf "$folder"' EXIT
-clang++ -std=c++17 -O2 Sources/CPUKernels/*.cpp Sources/CPUKernels/InstructionSets/*.cpp \
-    Benchmarks/optimizer.cpp -o "$folder/optimizer" -pthread
-"$folder/optimizer" "$@"
+build optimizer
+"$program" "$@"

@@ -5,29 +5,17 @@
 // Ours and theirs are called in turns; every figure is the median of the runs.
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <functional>
 
 #include "../Tests/CPUKernelsCheck/Plugin.h"
+#include "Timing.h"
 #if defined(EPAS_ONEDNN)
 #include <oneapi/dnnl/dnnl.hpp>
 extern "C" void omp_set_num_threads(int);
 #endif
 
 using namespace epas;
-
-static double seconds(const std::function<void()> &body) {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
-    body();
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-static double median(std::vector<double> all) {
-    std::sort(all.begin(), all.end());
-    return all[all.size() / 2];
-}
 
 #if defined(EPAS_ONEDNN)
 static dnnl::engine &processor() {

@@ -8,25 +8,13 @@
 // turn.
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 #include "../Sources/CPUKernels/ThreadPool.h"
 #include "../Tests/CPUKernelsCheck/Plugin.h"
+#include "Timing.h"
 
 using namespace epas;
-
-template <class Body> static double seconds(const Body &body) {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
-    body();
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-static double median(std::vector<double> all) {
-    std::sort(all.begin(), all.end());
-    return all[all.size() / 2];
-}
 
 /// Copies half of the bytes to the other half, in pieces for all threads.
 static void copy(std::vector<char> &memory, size_t bytes) {

@@ -2,9 +2,8 @@
 # Times the kernels of a training layer between its products; see rows.cpp.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Benchmarks/common.sh
+source Benchmarks/common.sh
 
-folder="$(mktemp -d)"
-trap 'rm -rf "$folder"' EXIT
-clang++ -std=c++17 -O2 Sources/CPUKernels/*.cpp Sources/CPUKernels/InstructionSets/*.cpp \
-    Benchmarks/rows.cpp -o "$folder/rows" -pthread
-"$folder/rows" "$@"
+build rows
+"$program" "$@"
