@@ -3,36 +3,16 @@ import EPASGraph
 import EPASTesting
 import Testing
 
-/// x times y, whose users' contributions are computed together: the source takes them as pairs.
-private struct Source: SingleResultOperation {
-    var name: String { "stablehlo.multiply" }
-    func resultShape(_ operands: [Shape]) throws(ShapeError) -> Shape { operands[0] }
-    func pullback(_ dy: Tensor, result: Tensor, operands: [Tensor]) -> [Tensor?] {
-        let terms = dy.deferredContributions.map { $0[0] * $0[1] }
-        let sum = terms.dropFirst().reduce(terms[0], +)
-        return [sum * operands[1], sum * operands[0]]
-    }
-}
-
-/// a times b, which defers what a gets.
-private struct User: SingleResultOperation {
-    var name: String { "stablehlo.multiply" }
-    func resultShape(_ operands: [Shape]) throws(ShapeError) -> Shape { operands[0] }
-    func pullback(_ dy: Tensor, result: Tensor, operands: [Tensor]) -> [Tensor?] {
-        [operands[0].deferredCotangent(from: [dy, operands[1]]), dy * operands[0]]
-    }
-}
-
 @Suite struct DeferredTests {
     @Test(arguments: 1...3)
     func `a source sees what each of its users defers`(users: Int) throws {
         let graph = Graph()
         let x = graph.parameter("x", .scalar(.float32))
         let y = graph.parameter("y", .scalar(.float32))
-        let source = graph.append(Source(), x, y)
+        let source = graph.append(DeferringSource(), x, y)
         // x y + 2 x y + 3 x y
         let all = (1...users).map {
-            graph.append(User(), source, graph.constant(Double($0), .scalar(.float32)))
+            graph.append(DeferringUser(), source, graph.constant(Double($0), .scalar(.float32)))
         }
         let sum = all.dropFirst().reduce(all[0], +)
         let found = gradients(of: sum, withRespectTo: [x, y]).compactMap { $0 }

@@ -5,26 +5,6 @@ import EPASTesting
 import Foundation
 import Testing
 
-/// x times y, whose users' contributions are computed together.
-private struct Source: SingleResultOperation {
-    var name: String { "stablehlo.multiply" }
-    func resultShape(_ operands: [Shape]) throws(ShapeError) -> Shape { operands[0] }
-    func pullback(_ dy: Tensor, result: Tensor, operands: [Tensor]) -> [Tensor?] {
-        let terms = dy.deferredContributions.map { $0[0] * $0[1] }
-        let sum = terms.dropFirst().reduce(terms[0], +)
-        return [sum * operands[1], sum * operands[0]]
-    }
-}
-
-/// a times b, which defers what a gets.
-private struct User: SingleResultOperation {
-    var name: String { "stablehlo.multiply" }
-    func resultShape(_ operands: [Shape]) throws(ShapeError) -> Shape { operands[0] }
-    func pullback(_ dy: Tensor, result: Tensor, operands: [Tensor]) -> [Tensor?] {
-        [operands[0].deferredCotangent(from: [dy, operands[1]]), dy * operands[0]]
-    }
-}
-
 @Suite("Parts that the reverse sweep computes again")
 struct RecomputationTests {
     static let shape = Shape(.float32, [48, 48])
@@ -100,13 +80,13 @@ struct RecomputationTests {
             let x = graph.parameter("x", .scalar(.float32))
             let y = graph.parameter("y", .scalar(.float32))
             let source = graph.recomputed(from: recomputed ? x : nil) {
-                graph.append(Source(), x, y)
+                graph.append(DeferringSource(), x, y)
             }
             var sum = y
             for factor in [2.0, 3.0] {
                 sum = graph.recomputed(from: recomputed ? sum : nil) {
                     let value = sum * factor
-                    return value + graph.append(User(), source, value)
+                    return value + graph.append(DeferringUser(), source, value)
                 }
             }
             let found = gradients(of: sum, withRespectTo: [x, y]).compactMap { $0 }
