@@ -57,19 +57,7 @@ import Testing
     }
 
     @Test(arguments: refusals + inputRefusals)
-    func `operands that do not fit are refused`(refusal: Refusal) {
-        let error = #expect(throws: ShapeError.self) {
-            try refusal.kernel.resultShapes(refusal.operands)
-        }
-        #expect(error?.operation == refusal.kernel.target)
-        #expect(error?.requirement.contains(refusal.text) == true, "\(String(describing: error))")
-    }
-
-    struct Refusal: Sendable {
-        let kernel: any Kernel
-        let operands: [Shape]
-        let text: String
-    }
+    func `operands that do not fit are refused`(refusal: KernelRefusal) { refusal.check() }
 
     private static func f(_ dimensions: Int...) -> Shape { Shape(.float32, dimensions) }
     private static func b(_ dimensions: Int...) -> Shape { Shape(.bfloat16, dimensions) }
@@ -77,13 +65,13 @@ import Testing
     private static func q(_ dimensions: Int...) -> Shape { Shape(.int8, dimensions) }
 
     private static func refuse(_ kernel: any Kernel, _ text: String, _ lists: [Shape]...)
-        -> [Refusal]
+        -> [KernelRefusal]
     {
-        lists.map { Refusal(kernel: kernel, operands: $0, text: text) }
+        lists.map { KernelRefusal(kernel: kernel, operands: $0, text: text) }
     }
 
     /// Of ``AttentionInputsKernel``.
-    static let inputRefusals: [Refusal] = {
+    static let inputRefusals: [KernelRefusal] = {
         func kernel(query: Bool = true, key: Int? = 0, value: Int? = 1, hasBiases: Bool = false)
             -> AttentionInputsKernel
         {
@@ -130,7 +118,7 @@ import Testing
         return all
     }()
 
-    static let refusals: [Refusal] = {
+    static let refusals: [KernelRefusal] = {
         return refuse(
             RMSNormKernel(epsilon: 1), "rows x [M, D]",
             [], [f(2, 3)], [f(0, 3), f(3)], [f(2, 3), f(2)], [f(2, 3), b(3)], [i(2, 3), f(3)],
