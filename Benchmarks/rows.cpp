@@ -75,19 +75,22 @@ int main(int count, char **arguments) {
     const Setting epsilon{"epsilon", wide, 1e-5f};
     for (ElementType type : {ElementType::bfloat16, wide}) {
         const auto rows = [&] { return random.array(type, {m, d}); };
+        const auto stream = [&] { return random.array(wide, {m, d}); };
         const auto inner = [&] { return random.array(type, {m, f}); };
         const auto weight = [&] { return random.array(wide, {d}); };
         time("epas.rms_norm", type, {epsilon}, [&] {
-            return Operands{{rows(), weight()}, {rows()}};
+            return Operands{{stream(), weight()}, {rows()}};
         });
         time("epas.add_rms_norm", type, {epsilon}, [&] {
-            return Operands{{rows(), rows(), weight()}, {rows(), rows()}};
+            return Operands{{stream(), rows(), weight()}, {stream(), rows()}};
         });
         for (int terms : {1, 2, 3}) {
             time("epas.rms_norm_gradient", type,
                 {epsilon, {"results", ElementType::int32, 0, false, terms}}, [&] {
-                    Operands set{{rows(), weight()}, {rows(), weight()}};
-                    for (int i = 0; i <= terms; ++i) set.operands.push_back(rows());
+                    Operands set{{stream(), weight()}, {stream(), weight()}};
+                    for (int i = 0; i < terms; ++i) set.operands.push_back(rows());
+                    set.operands.push_back(stream());
+                    if (type != wide) set.results.push_back(rows());
                     return set;
                 });
         }
@@ -104,11 +107,12 @@ int main(int count, char **arguments) {
             return indices;
         };
         const Array table = random.array(wide, {v, d});
-        time("epas.embedding", type, {}, [&] {
-            return Operands{{table, indices()}, {rows()}, true};
+        const Setting rounds{"rounds", ElementType::boolean, 0, type != wide};
+        time("epas.embedding", type, {rounds}, [&] {
+            return Operands{{table, indices()}, {stream()}, true};
         });
         time("epas.embedding_gradient", type, {}, [&] {
-            return Operands{{indices(), rows(), rows()}, {Array(wide, {v, d})}};
+            return Operands{{indices(), stream()}, {Array(wide, {v, d})}};
         });
     }
 }

@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include "Kernels.h"
 #include "Workspace.h"
 
@@ -62,21 +60,22 @@ void embedding(const Call &call) {
     const int64_t count = indices.dimension(0);
     require(indices.is(ElementType::int32, {count}), "the indices must be [M] of int32");
     require(
-        y.isRows(2) && y.is(y.type(), {count, width})
-            && (y.type() == table.type() || y.type() == ElementType::bfloat16),
-        "the result must be [M, D] of the table's type or of bfloat16");
-    forElementType(y.type(), [&](auto *type) {
+        count >= 1 && y.is(ElementType::float32, {count, width}),
+        "the result must be [M, D] of float32");
+    const bool rounds = call.boolean("rounds") && table.type() == ElementType::float32;
+    forElementType(table.type(), [&](auto *type) {
         using Element = std::remove_pointer_t<decltype(type)>;
         forEachRange(count, width, 1, [&](int64_t first, int64_t last) {
             for (int64_t i = first; i < last; ++i) {
                 const int64_t row =
                     std::clamp<int64_t>(indices.as<int32_t>()[i], 0, rows - 1);
-                Element *to = y.as<Element>() + i * width;
-                if (table.type() == y.type()) {
-                    memcpy(to, table.as<Element>() + row * width, width * sizeof(Element));
-                } else {
-                    typedRoutines<Element>().trainingRows.fromFloats(
+                float *to = y.as<float>() + i * width;
+                if (rounds) {
+                    routines().bfloat16.trainingRows.roundFloats(
                         table.as<float>() + row * width, to, width);
+                } else {
+                    typedRoutines<Element>().trainingRows.toFloats(
+                        table.as<Element>() + row * width, to, width);
                 }
             }
         });

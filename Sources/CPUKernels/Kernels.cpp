@@ -65,6 +65,6 @@ const EPASCPUKernel *epas_cpu_kernels(void) {
     return kernels;
 }
 
-int epas_cpu_kernels_version(void) { return 4; }
+int epas_cpu_kernels_version(void) { return 5; }
 
 void epas_cpu_set_threads(int threads) { epas::ThreadPool::shared().setThreads(threads); }

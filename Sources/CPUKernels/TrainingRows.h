@@ -19,19 +19,23 @@ template <class Element> struct Terms {
 
 /// The derivative of a root mean square norm by its operands.
 template <class Element> struct RMSNormGradientCall {
-    const Element *x;        // [M, D]
+    const float *x;          // [M, D]
     const float *weight;     // [D]
     Terms<Element> results;  // [M, D], of the norm; at least one
-    Terms<Element> passed;   // [M, D], which pass the norm by; perhaps none
-    Element *gradient;       // [M, D]
+    Terms<float> passed;     // [M, D], which pass the norm by; perhaps none
+    float *gradient;         // [M, D]
+    Element *rounded;        // [M, D], the same; or null
     int64_t width;
     float epsilon;
 };
 
 template <class Element> struct TrainingRowRoutines {
+    void (*rmsNormOfFloats)(
+        const float *x, const float *weight, Element *y, int64_t rows, int64_t width,
+        float epsilon);
     /// sum = x + a, and the norm of that.
     void (*addRMSNorm)(
-        const Element *x, const Element *a, const float *weight, Element *sum, Element *y,
+        const float *x, const Element *a, const float *weight, float *sum, Element *y,
         int64_t rows, int64_t width, float epsilon);
     /// Also adds what the rows contribute to the weight's gradient, [D].
     void (*rmsNormGradient)(
@@ -42,7 +46,9 @@ template <class Element> struct TrainingRowRoutines {
         Element *upGradient, int64_t count);
     /// Adds a row of the terms' sum, which begins at number `first` of theirs.
     void (*addTerms)(const Terms<Element> &, int64_t first, float *sum, int64_t count);
-    void (*fromFloats)(const float *from, Element *to, int64_t count);
+    void (*toFloats)(const Element *from, float *to, int64_t count);
+    /// Rounds numbers as elements are.
+    void (*roundFloats)(const float *from, float *to, int64_t count);
 };
 
 }  // namespace epas

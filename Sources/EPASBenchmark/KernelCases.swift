@@ -48,7 +48,7 @@ package struct KernelCases: Sendable {
                 label, ProductKernel(transposesRight: true, resultType: type),
                 [array(m, width), float32(out, width)], flops: 2 * m * width * out, pullback: [0])
         }
-        let norm = RMSNormKernel(epsilon: model.normEpsilon)
+        let norm = RMSNormKernel(epsilon: model.normEpsilon, resultType: type)
         let angles = [float32(m, h / 2), float32(m, h / 2)]
         let targets = indices([m]) { $0 % v }
         return [
@@ -61,12 +61,13 @@ package struct KernelCases: Sendable {
                 "loss", CrossEntropyKernel(), [array(m, d), float32(v, d), targets],
                 flops: 2 * m * d * v, pullback: [0]),
             KernelCase(
-                "", EmbeddingKernel(resultType: type), [float32(v, d), targets],
-                bytes: m * (4 + d * (4 + type.byteCount)), pullback: [0]),
-            KernelCase("first layer", norm, [array(m, d), float32(d)], pullback: [0]),
+                "", EmbeddingKernel(precision: type), [float32(v, d), targets],
+                bytes: m * (4 + d * 8),
+                pullback: [0]),
+            KernelCase("first layer", norm, [float32(m, d), float32(d)], pullback: [0]),
             KernelCase(
                 "", AddRMSNormKernel(epsilon: model.normEpsilon),
-                [array(m, d), array(m, d), float32(d)], pullback: [0, 1]),
+                [float32(m, d), array(m, d), float32(d)], pullback: [0, 1]),
             KernelCase("", SwiGLUKernel(), [array(m, f), array(m, f)], pullback: [0]),
             KernelCase("query", RotaryKernel(), [array(m, n, h)] + angles, pullback: [0]),
         ]
@@ -163,7 +164,8 @@ package struct KernelCases: Sendable {
                 [array(r, width), array(out, width)] + residual, flops: 2 * r * width * out)
         }
         return [
-            KernelCase("before logits", RMSNormKernel(epsilon: e), [array(r, d), norm]),
+            KernelCase(
+                "before logits", RMSNormKernel(epsilon: e, resultType: type), [array(r, d), norm]),
             KernelCase(
                 "", inputs,
                 [array(r, d), norm] + angles + [position, pool] + places + projections,

@@ -66,30 +66,34 @@ struct RMSNorm {
     let weight: Tensor
     let epsilon: Double
 
-    /// [..., D] → [..., D], in the input's type.
-    func callAsFunction(_ x: Tensor) -> Tensor {
-        guard x.shape.elementCount > 0 else { return plain(x) }
-        return x.graph.apply(RMSNormKernel(epsilon: epsilon), [x.asRows, weight])[0]
-            .reshaped(x.dimensions)
+    /// [..., D], float32 or of the result's type → [..., D].
+    func callAsFunction(_ x: Tensor, as type: ElementType) -> Tensor {
+        guard x.shape.elementCount > 0 else { return plain(x, as: type) }
+        let kernel = RMSNormKernel(epsilon: epsilon, resultType: type)
+        return x.graph.apply(kernel, [x.asRows, weight])[0].reshaped(x.dimensions)
     }
 
-    /// The sum of two tensors [..., D], and its norm, both in their type.
+    /// The sum of two tensors [..., D], of which the first is float32, in float32, and its norm in
+    /// the type of the second.
     func callAsFunction(_ x: Tensor, adding a: Tensor) -> (sum: Tensor, normed: Tensor) {
-        guard x.shape.elementCount > 0 else { return (x + a, plain(x + a)) }
+        guard x.shape.elementCount > 0 else {
+            let sum = x + a.converted(to: .float32)
+            return (sum, plain(sum, as: a.elementType))
+        }
         let results = x.graph.apply(
             AddRMSNormKernel(epsilon: epsilon), [x.asRows, a.asRows, weight])
         return (results[0].reshaped(x.dimensions), results[1].reshaped(x.dimensions))
     }
 
     /// The norm in plain operations.
-    func plain(_ x: Tensor) -> Tensor {
+    func plain(_ x: Tensor, as type: ElementType) -> Tensor {
         let wide = x.converted(to: .float32)
         let last = x.shape.rank - 1
         let scale = rsqrt((wide * wide).mean(over: [last]) + epsilon)
         let normed =
             wide * scale.broadcast(to: x.dimensions, along: Array(0..<last))
             * weight.broadcast(to: x.dimensions, along: [last])
-        return normed.converted(to: x.elementType)
+        return normed.converted(to: type)
     }
 }
 

@@ -6,6 +6,7 @@
 //
 // Dimensions: B batch, T sequence, D model, N query heads, K key heads, G = N/K, H head.
 
+import EPASArray
 import EPASConfig
 package import EPASGraph
 
@@ -51,14 +52,16 @@ struct ReusedActivations {
 /// The residual stream between layers: a sum whose last term waits for the norm that comes next,
 /// which adds it on the way.
 struct ResidualStream {
-    /// [B, T, D]
+    /// [B, T, D], float32: many small terms are added to it.
     let x: Tensor
-    /// What has yet to be added, [B, T, D].
+    /// What has yet to be added, [B, T, D], in the compute type.
     var term: Tensor?
+    /// The type of what is computed from the stream.
+    let computeType: ElementType
 
-    /// The stream with everything added, and its norm.
+    /// The stream with everything added, and its norm in the compute type.
     func normed(by norm: RMSNorm) -> (x: Tensor, normed: Tensor) {
-        guard let term else { return (x, norm(x)) }
+        guard let term else { return (x, norm(x, as: computeType)) }
         let results = norm(x, adding: term)
         return (results.sum, results.normed)
     }
@@ -87,7 +90,7 @@ struct DecoderLayer {
         func recomputed<Result>(in mode: Rematerialization, _ body: () -> Result) -> Result {
             x.graph.recomputed(
                 from: rematerialization == mode ? x : nil,
-                knowing: (z, { attentionNorm($0) }), body)
+                knowing: (z, { attentionNorm($0, as: z.elementType) }), body)
         }
         return recomputed(in: .layer) {
             let (mixed, activations) = recomputed(in: .attention) {
@@ -96,7 +99,9 @@ struct DecoderLayer {
                 return (attention.mixed(activations), activations)
             }
             let (h, normed) = feedForwardNorm(x, adding: attention.projected(mixed))
-            return (ResidualStream(x: h, term: feedForward(normed)), activations)
+            let next = ResidualStream(
+                x: h, term: feedForward(normed), computeType: stream.computeType)
+            return (next, activations)
         }
     }
 }

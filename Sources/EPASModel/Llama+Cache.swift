@@ -130,7 +130,8 @@ private struct CachedLayers {
 
 extension RMSNorm {
     fileprivate func kernel(_ x: Tensor) -> Tensor {
-        x.graph.apply(RMSNormKernel(epsilon: epsilon), [x, weight])[0]
+        let kernel = RMSNormKernel(epsilon: epsilon, resultType: x.elementType)
+        return x.graph.apply(kernel, [x, weight])[0]
     }
 }
 

@@ -98,7 +98,7 @@ package struct Llama {
         let rotary = RotaryAngles(
             sequence: tokens.dimensions[1], frequencies: config.rotaryFrequencies,
             graph: tokens.graph)
-        var stream = ResidualStream(x: embed(tokens))
+        var stream = ResidualStream(x: embed(tokens), computeType: computeType)
         let keeping = plan.sourcesKeepingProbabilities(
             bytes: KeptProbabilities.byteCount(
                 batch: tokens.dimensions[0], heads: config.heads, length: tokens.dimensions[1],
@@ -118,12 +118,12 @@ package struct Llama {
         return stream.normed(by: norm).normed
     }
 
-    /// The tokens' rows of the embedding, [B, T, D], in the compute type.
+    /// The tokens' rows of the embedding, [B, T, D], float32 with the compute type's precision.
     private func embed(_ tokens: Tensor) -> Tensor {
         let count = tokens.shape.elementCount
-        guard count > 0 else { return embedding.rows(at: tokens).converted(to: computeType) }
+        guard count > 0 else { return embedding.rows(at: tokens).converted(to: .float32) }
         return tokens.graph.apply(
-            EmbeddingKernel(resultType: computeType), [embedding, tokens.reshaped([count])])[0]
+            EmbeddingKernel(precision: computeType), [embedding, tokens.reshaped([count])])[0]
             .reshaped(tokens.dimensions + [config.width])
     }
 

@@ -71,8 +71,10 @@ struct KernelCall {
     }
 };
 
-inline KernelCall makeRMSNorm(Random &random, ElementType type, int64_t m, int64_t d) {
-    KernelCall call{"epas.rms_norm", {random.array(type, {m, d}, 3),
+inline KernelCall makeRMSNorm(
+    Random &random, ElementType given, ElementType type, int64_t m, int64_t d
+) {
+    KernelCall call{"epas.rms_norm", {random.array(given, {m, d}, 3),
         random.array(ElementType::float32, {d})}, {true, false}, Array(type, {m, d}),
         {{"epsilon", ElementType::float32, 1e-5f}}, {}, 8, {}};
     for (int64_t row = 0; row < m; ++row) {

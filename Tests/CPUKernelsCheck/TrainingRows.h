@@ -74,13 +74,14 @@ inline double inverseSize(const Array &x, int64_t row, int64_t d) {
 
 inline RowsCase makeAddRMSNorm(Random &random, ElementType type, int64_t m, int64_t d) {
     RowsCase each{"epas.add_rms_norm",
-        {random.array(type, {m, d}, 3), random.array(type, {m, d}, 3),
+        {random.array(ElementType::float32, {m, d}, 3), random.array(type, {m, d}, 3),
             random.array(ElementType::float32, {d})},
-        {Array(type, {m, d}), Array(type, {m, d})}, {epsilonSetting()}, {}, d / 16.0};
+        {Array(ElementType::float32, {m, d}), Array(type, {m, d})}, {epsilonSetting()}, {},
+        d / 16.0};
     each.expected = [m, d](const RowsCase &call) {
         std::vector<std::vector<Expected>> all(2, std::vector<Expected>(m * d));
         for (int64_t row = 0; row < m; ++row) {
-            // The norm is that of the sum as it was rounded.
+            // The norm is that of the sum as it was stored.
             const double scale = inverseSize(call.results[0], row, d);
             for (int64_t i = row * d; i < (row + 1) * d; ++i) {
                 all[0][i].add(double(call.operands[0].at(i)) + call.operands[1].at(i));
@@ -99,12 +100,16 @@ inline RowsCase makeRMSNormGradient(
     Random &random, ElementType type, int64_t m, int64_t d, int results, int passed
 ) {
     RowsCase each{"epas.rms_norm_gradient",
-        {random.array(type, {m, d}, 3), random.array(ElementType::float32, {d})},
-        {Array(type, {m, d}), Array(ElementType::float32, {d})},
+        {random.array(ElementType::float32, {m, d}, 3), random.array(ElementType::float32, {d})},
+        {Array(ElementType::float32, {m, d}), Array(ElementType::float32, {d})},
         {epsilonSetting(), {"results", ElementType::int32, 0, false, results}}, {},
         // Also the relative error of a row's size, of which a vector's lane adds a sixteenth.
         double(m) + 2 * (d / 16.0 + 8) + results + passed};
-    for (int i = 0; i < results + passed; ++i) each.operands.push_back(random.array(type, {m, d}));
+    for (int i = 0; i < results + passed; ++i) {
+        each.operands.push_back(random.array(i < results ? type : ElementType::float32, {m, d}));
+    }
+    // The derivative by x once more, rounded.
+    if (type != ElementType::float32) each.results.push_back(Array(type, {m, d}));
     each.expected = [m, d, results](const RowsCase &call) {
         const Array &x = call.operands[0], &w = call.operands[1];
         std::vector<std::vector<Expected>> all{
@@ -132,6 +137,7 @@ inline RowsCase makeRMSNormGradient(
                 all[1][i].magnitude += dy[i].magnitude * std::fabs(xs) * r;
             }
         }
+        all.push_back(all[0]);
         return all;
     };
     return each;
@@ -186,17 +192,22 @@ inline Array makeIndices(Random &random, int64_t m, int64_t v) {
     return indices;
 }
 
+/// - Parameter type: What the numbers are rounded to. The results are compared as float32 numbers.
 inline RowsCase makeEmbedding(
     Random &random, ElementType table, ElementType type, int64_t v, int64_t m, int64_t d
 ) {
+    const bool rounds = type == ElementType::bfloat16;
     RowsCase each{"epas.embedding", {random.array(table, {v, d}), makeIndices(random, m, v)},
-        {Array(type, {m, d})}, {}, {}, 0};
-    each.expected = [v, m, d](const RowsCase &call) {
+        {Array(ElementType::float32, {m, d})},
+        {{"rounds", ElementType::boolean, 0, rounds}}, {}, 0};
+    each.expected = [type, v, m, d](const RowsCase &call) {
+        Array rounded(type, {1});
         std::vector<Expected> y(m * d);
         for (int64_t i = 0; i < m * d; ++i) {
             const int64_t index = call.operands[1].as<int32_t>()[i / d];
             const int64_t row = std::min(std::max<int64_t>(index, 0), v - 1);
-            y[i].add(call.operands[0].at(row * d + i % d));
+            rounded.set(0, call.operands[0].at(row * d + i % d));
+            y[i].add(rounded.at(0));
         }
         return std::vector<std::vector<Expected>>{y};
     };

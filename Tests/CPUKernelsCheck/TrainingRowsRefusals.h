@@ -33,33 +33,52 @@ inline std::vector<std::string> checkTrainingRowsRefusals(Random &random) {
     };
     const std::string normTakes =
         "it takes x, what is added to it and a weight, and gives the sum and its norm";
-    refuse(norm, {x, x}, {x, x}, normTakes);
-    refuse(norm, {x, x, w}, {x}, normTakes);
+    refuse(norm, {y, x}, {y, x}, normTakes);
+    refuse(norm, {y, x, w}, {y}, normTakes);
     refuse(
-        norm, {indices, x, w}, {x, x}, "x must be [M, D] of float32 or bfloat16");
-    refuse(norm, {x, y, w}, {x, x}, "what is added must be like x");
-    refuse(norm, {x, x, x}, {x, x}, "the weight must be [D] of float32");
-    refuse(norm, {x, x, w}, {x, y}, "the results must be like x");
-    refuse(norm, {x, x, w}, {y, x}, "the results must be like x");
+        norm, {y, indices, w}, {y, x}, "what is added must be [M, D] of float32 or bfloat16");
+    refuse(norm, {x, x, w}, {y, x}, "x must be [M, D] of float32");
+    refuse(norm, {Array(wide, {3, 2}), x, w}, {y, x}, "x must be [M, D] of float32");
+    refuse(norm, {y, x, x}, {y, x}, "the weight must be [D] of float32");
+    const std::string normGives = "the results must be like x and like what is added";
+    refuse(norm, {y, x, w}, {y, y}, normGives);
+    refuse(norm, {y, x, w}, {x, x}, normGives);
 
     const std::string gradientTakes =
         "it takes x, a weight, 1 to 8 cotangents of the norm and up to 8 that pass it by, and "
         "gives the derivatives by x and the weight";
-    refuse(gradient, {x, w}, {x, w}, gradientTakes);
-    refuse(gradient, {x, w, x}, {x}, gradientTakes);
-    std::vector<Array> many{x, w};
-    for (int i = 0; i < 10; ++i) many.push_back(x);
-    refuse(gradient, many, {x, w}, gradientTakes);
+    refuse(gradient, {y, w}, {y, w, x}, gradientTakes);
+    refuse(gradient, {y, w, x}, {y}, gradientTakes);
+    std::vector<Array> many{y, w, x};
+    for (int i = 0; i < 9; ++i) many.push_back(y);
+    refuse(gradient, many, {y, w, x}, gradientTakes);
     for (int32_t results : {0, -1, 3, 9, INT32_MAX, INT32_MIN}) {
         RowsCase wrong = gradient;
         wrong.settings[1].index = results;
         all.push_back({wrong, gradientTakes});
     }
-    refuse(gradient, {x, x, x}, {x, w}, "the weight must be [D] of float32");
-    refuse(gradient, {x, w, x, y}, {x, w}, "the cotangents must be like x");
-    refuse(gradient, {x, w, Array(type, {3, 2})}, {x, w}, "the cotangents must be like x");
-    refuse(gradient, {x, w, x}, {x, x}, "the results must be like x and the weight");
-    refuse(gradient, {x, w, x}, {y, w}, "the results must be like x and the weight");
+    refuse(
+        gradient, {y, w, indices}, {y, w, x},
+        "the norm's cotangents must be [M, D] of float32 or bfloat16");
+    refuse(gradient, {x, w, x}, {y, w, x}, "x must be [M, D] of float32");
+    refuse(gradient, {y, w, Array(type, {3, 2})}, {y, w, x}, "x must be [M, D] of float32");
+    refuse(gradient, {y, x, x}, {y, w, x}, "the weight must be [D] of float32");
+    const std::string cotangents =
+        "the norm's cotangents must be like each other, and those that pass it by like x";
+    refuse(gradient, {y, w, x, x}, {y, w, x}, cotangents);
+    refuse(gradient, {y, w, x, Array(wide, {3, 2})}, {y, w, x}, cotangents);
+    RowsCase two = gradient;
+    two.settings[1].index = 2;
+    refuse(two, {y, w, x, y}, {y, w, x}, cotangents);
+    const std::string gradientGives =
+        "the results must be like x and the weight, then, if that is not float32, like the norm's "
+        "cotangents";
+    refuse(gradient, {y, w, x}, {y, x, x}, gradientGives);
+    refuse(gradient, {y, w, x}, {x, w, x}, gradientGives);
+    refuse(gradient, {y, w, x}, {y, w}, gradientGives);
+    refuse(gradient, {y, w, x}, {y, w, y}, gradientGives);
+    refuse(gradient, {y, w, x}, {y, w, Array(type, {2, 4})}, gradientGives);
+    refuse(gradient, {y, w, y}, {y, w, y}, gradientGives);
     RowsCase unset = gradient;
     unset.settings.pop_back();
     all.push_back({unset, "the setting results is missing or of another type"});
@@ -80,16 +99,19 @@ inline std::vector<std::string> checkTrainingRowsRefusals(Random &random) {
     refuse(gatedGradient, {x, x, x}, {y, x}, like);
     refuse(gatedGradient, {x, x, x}, {x, Array(type, {2, 4})}, like);
 
-    refuse(rows, {table}, {x}, "it takes a table and indices");
+    refuse(rows, {table}, {y}, "it takes a table and indices");
     refuse(
-        rows, {Array(wide, {0, 3}), indices}, {x}, "the table must be [V, D] of float32 or bfloat16");
-    refuse(rows, {table, w}, {x}, "the indices must be [M] of int32");
-    refuse(rows, {table, table}, {x}, "the indices must be [M] of int32");
-    const std::string result = "the result must be [M, D] of the table's type or of bfloat16";
-    refuse(rows, {table, indices}, {Array(type, {2, 4})}, result);
+        rows, {Array(wide, {0, 3}), indices}, {y}, "the table must be [V, D] of float32 or bfloat16");
+    refuse(rows, {table, w}, {y}, "the indices must be [M] of int32");
+    refuse(rows, {table, table}, {y}, "the indices must be [M] of int32");
+    const std::string result = "the result must be [M, D] of float32";
+    refuse(rows, {table, indices}, {Array(wide, {2, 4})}, result);
     refuse(rows, {table, indices}, {indices}, result);
-    refuse(rows, {Array(type, {5, 3}), indices}, {y}, result);
-    refuse(rows, {table, Array(ElementType::int32, {0})}, {Array(type, {0, 3})}, result);
+    refuse(rows, {Array(type, {5, 3}), indices}, {x}, result);
+    refuse(rows, {table, Array(ElementType::int32, {0})}, {Array(wide, {0, 3})}, result);
+    RowsCase unrounded = rows;
+    unrounded.settings.clear();
+    all.push_back({unrounded, "the setting rounds is missing or of another type"});
 
     const std::string rowsTakes =
         "it takes indices and 1 to 8 cotangents, and gives the table's gradient";

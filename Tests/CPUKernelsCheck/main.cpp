@@ -310,13 +310,15 @@ static void checkRefusals(Random &random) {
         }
     }
     checkRefusedInputs(random);
-    KernelCall norm = makeRMSNorm(random, type, 2, 3);
+    KernelCall norm = makeRMSNorm(random, type, type, 2, 3);
     norm.settings[0].type = index;
     expectRefusal(norm, "the setting epsilon is missing or of another type");
     norm.settings.clear();
     expectRefusal(norm, "the setting epsilon is missing or of another type");
     norm.operands.pop_back();
     expectRefusal(norm, "it takes x and a weight");
+    KernelCall widened = makeRMSNorm(random, ElementType::bfloat16, ElementType::float32, 2, 3);
+    expectRefusal(widened, "the result must be like x, or of bfloat16");
     KernelCall product = makeLinear(random, type, type, 2, 3, 4, true, true);
     std::swap(product.operands[2], product.operands[3]);
     expectRefusal(
@@ -505,7 +507,8 @@ int main() {
         epas_cpu_set_threads(3);
         for (const auto &[m, d] : {std::pair<int64_t, int64_t>{1, 1}, {3, 15}, {2, 64}, {5, 77},
                 {70, 1024}}) {
-            checkResults(makeRMSNorm(random, type, m, d));
+            checkResults(makeRMSNorm(random, type, type, m, d));
+            checkResults(makeRMSNorm(random, ElementType::float32, type, m, d));
             checkResults(makeSwiGLU(random, type, m, d));
         }
         for (const auto &[m, n, h] : {std::array<int64_t, 3>{1, 1, 2}, {3, 2, 6}, {2, 3, 64},
@@ -558,7 +561,9 @@ int main() {
             checkFused(random, type);
         }
 
-        checkInvariance(makeRMSNorm(random, type, 128, 200), random);
+        for (ElementType given : {ElementType::float32, type}) {
+            checkInvariance(makeRMSNorm(random, given, type, 128, 200), random);
+        }
         checkInvariance(makeSwiGLU(random, type, 128, 67), random);
         checkInvariance(makeRotary(random, type, 128, 3, 24), random);
         for (const auto &[in, out] : {std::pair<int64_t, int64_t>{100, 37}, {2500, 10}}) {

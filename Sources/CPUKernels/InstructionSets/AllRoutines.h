@@ -51,7 +51,7 @@ namespace EPAS_ISA {
 template <class Element> constexpr TypedRoutines<Element> typed() {
     return {
         dotProducts<Element>,
-        rmsNorm<Element>, rotary<Element>, swiGLU<Element>, linear<Element>,
+        rmsNorm<Element, Element>, rotary<Element>, swiGLU<Element>, linear<Element>,
         panelWords<Element>, packColumns<Element>, product<Element>, productTiling,
         crossEntropy<Element>,
         scores<Element>, normalize<Element>, mix<Element>, mixRange<Element>, join<Element>,

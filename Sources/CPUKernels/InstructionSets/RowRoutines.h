@@ -1,7 +1,7 @@
 // Routines that take each row, or each number, for itself.
 
-template <class Element> static void rmsNorm(
-    const Element *x, const float *weight, Element *y, int64_t rows, int64_t width, float epsilon
+template <class Given, class Element> static void rmsNorm(
+    const Given *x, const float *weight, Element *y, int64_t rows, int64_t width, float epsilon
 ) {
     for (int64_t row = 0; row < rows; ++row, x += width, y += width) {
         Floats squares = (Floats)0.0f;

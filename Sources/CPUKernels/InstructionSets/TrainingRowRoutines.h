@@ -1,14 +1,13 @@
 // Routines of training that take each row for itself: see TrainingRows.h.
 
 template <class Element> static void addRMSNorm(
-    const Element *x, const Element *a, const float *weight, Element *total, Element *y,
-    int64_t rows, int64_t width, float epsilon
+    const float *x, const Element *a, const float *weight, float *total, Element *y, int64_t rows,
+    int64_t width, float epsilon
 ) {
     for (int64_t row = 0; row < rows; ++row) {
         forEachVector(width, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
             storeFirst(total + i, loadFirst(x + i, count) + loadFirst(a + i, count), count);
         });
-        // Of the sum as it is stored, which the derivative is computed from.
         rmsNorm(total, weight, y, 1, width, epsilon);
         x += width;
         a += width;
@@ -32,7 +31,8 @@ EPAS_INLINE Floats loadSum(const Terms<Element> &all, int64_t place, int64_t cou
 template <int64_t results, int64_t passed, class Element> EPAS_INLINE void rmsNormGradientRow(
     const RMSNormGradientCall<Element> &call, int64_t start, float *weightGradient
 ) {
-    const Element *xs = call.x + start;
+    constexpr bool rounds = !std::is_same_v<Element, float>;
+    const float *xs = call.x + start;
     const float *weight = call.weight;
     Floats squares = (Floats)0.0f, products = (Floats)0.0f;
     forEachVector(call.width, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
@@ -55,6 +55,7 @@ template <int64_t results, int64_t passed, class Element> EPAS_INLINE void rmsNo
             dx += loadSum<passed>(call.passed, start + i, count);
         }
         storeFirst(call.gradient + start + i, dx, count);
+        if (rounds) storeFirst(call.rounded + start + i, dx, count);
     });
 }
 
@@ -101,15 +102,25 @@ template <class Element> static void addTerms(
 }
 
 template <class Element>
-static void fromFloats(const float *from, Element *to, int64_t size) {
+static void toFloats(const Element *from, float *to, int64_t size) {
     forEachVector(size, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
         storeFirst(to + i, loadFirst(from + i, count), count);
     });
 }
 
+template <class Element>
+static void roundFloats(const float *from, float *to, int64_t size) {
+    forEachVector(size, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+        Element buffer[lanes];
+        store(buffer, loadFirst(from + i, count));
+        storeFirst(to + i, load(buffer), count);
+    });
+}
+
 template <class Element> constexpr TrainingRowRoutines<Element> trainingRows() {
     return {
-        addRMSNorm<Element>, rmsNormGradient<Element>, swiGLUGradient<Element>, addTerms<Element>,
-        fromFloats<Element>,
+        rmsNorm<float, Element>, addRMSNorm<Element>, rmsNormGradient<Element>,
+        swiGLUGradient<Element>, addTerms<Element>, toFloats<Element>,
+        roundFloats<Element>,
     };
 }

@@ -95,7 +95,8 @@ package struct AttentionInputsKernel: Kernel {
     }
 
     package func decomposition(_ operands: [Tensor]) -> [Tensor] {
-        let z = RMSNorm(weight: operands[1], epsilon: epsilon)(operands[0])
+        let z = RMSNorm(weight: operands[1], epsilon: epsilon)(
+            operands[0], as: operands[0].elementType)
         let angles = RotaryAngles(
             cosine: operands[2].rows(at: operands[4]), sine: operands[3].rows(at: operands[4]))
         let head = 2 * operands[2].dimensions[1]

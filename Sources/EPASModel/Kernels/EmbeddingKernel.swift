@@ -3,34 +3,39 @@
 package import EPASArray
 package import EPASGraph
 
-/// Rows of a table: result `[i, d]` is the table's `[indices[i], d]`, rounded to the result's type.
-/// An index outside the table is clamped to it, and gets no gradient.
+/// Rows of a table: result `[i, d]` is the table's `[indices[i], d]`, rounded to E. An index outside
+/// the table is clamped to it, and gets no gradient.
 ///
-/// Operands: the table [V, D], float32 or of type E, and the indices [M], int32. Result: [M, D] of
-/// type E.
+/// Masters then give what a table of type E gives. The derivative is that of an exact lookup.
+///
+/// Operands: the table [V, D], float32 or of type E, and the indices [M], int32. Result: [M, D],
+/// float32.
 package struct EmbeddingKernel: Kernel {
-    package let resultType: ElementType
+    /// E.
+    package let precision: ElementType
 
-    package init(resultType: ElementType) {
-        self.resultType = resultType
+    package init(precision: ElementType) {
+        self.precision = precision
     }
 
     package var target: String { "epas.embedding" }
+    package var settings: [String: KernelSetting] { ["rounds": .bool(precision == .bfloat16)] }
 
     package func resultShapes(_ operands: [Shape]) throws(ShapeError) -> [Shape] {
         guard operands.count == 2, operands[0].isRows(rank: 2), operands[1].isIndices,
-            resultType == operands[0].elementType || resultType == .bfloat16
+            precision == operands[0].elementType || precision == .bfloat16
         else {
             throw ShapeError(
                 operation: target, operands: operands,
                 requirement: "a table [V, D] of \(Shape.rowTypes), indices [M] of int32, at least "
-                    + "one, and a result of the table's type or of bfloat16, not \(resultType)")
+                    + "one, and the table's precision or that of bfloat16, not \(precision)")
         }
-        return [Shape(resultType, [operands[1].dimensions[0], operands[0].dimensions[1]])]
+        return [Shape(.float32, [operands[1].dimensions[0], operands[0].dimensions[1]])]
     }
 
     package func decomposition(_ operands: [Tensor]) -> [Tensor] {
-        [operands[0].rows(at: operands[1]).converted(to: resultType)]
+        let rows = operands[0].rows(at: operands[1])
+        return [rows.converted(to: precision).converted(to: .float32)]
     }
 
     package func pullback(

@@ -38,7 +38,8 @@ package struct GatedLinearKernel: Kernel {
 
     package func decomposition(_ operands: [Tensor]) -> [Tensor] {
         var rest = ProjectionOperands(operands[2...], hasBiases: hasBiases)
-        let z = RMSNorm(weight: operands[1], epsilon: epsilon)(operands[0])
+        let z = RMSNorm(weight: operands[1], epsilon: epsilon)(
+            operands[0], as: operands[0].elementType)
         let gate = rest.next()(z).converted(to: .float32)
         let product = gate * sigmoid(gate) * rest.next()(z).converted(to: .float32)
         return [product.converted(to: z.elementType)]

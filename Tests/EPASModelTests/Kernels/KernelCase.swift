@@ -61,13 +61,13 @@ struct KernelCases {
         self.type = type
     }
 
-    mutating func rmsNorm(_ m: Int, _ d: Int) -> KernelCase {
-        let x = random.array([m, d], in: -3..<3, as: type)
+    mutating func rmsNorm(_ m: Int, _ d: Int, of given: ElementType? = nil) -> KernelCase {
+        let x = random.array([m, d], in: -3..<3, as: given ?? type)
         let weight = random.array([d], as: .float32)
         let epsilon = 1e-5
         let expected = normed(x, weight, epsilon: epsilon)
         return KernelCase(
-            kernel: RMSNormKernel(epsilon: epsilon), inputs: [x, weight],
+            kernel: RMSNormKernel(epsilon: epsilon, resultType: type), inputs: [x, weight],
             expected: [HostArray(expected, [m, d])])
     }
 

@@ -120,9 +120,12 @@ import Testing
 
     static let refusals: [KernelRefusal] = {
         return refuse(
-            RMSNormKernel(epsilon: 1), "rows x [M, D]",
+            RMSNormKernel(epsilon: 1, resultType: .float32), "rows x [M, D]",
             [], [f(2, 3)], [f(0, 3), f(3)], [f(2, 3), f(2)], [f(2, 3), b(3)], [i(2, 3), f(3)],
-            [f(3), f(3)])
+            [f(3), f(3)], [b(2, 3), f(3)])
+            + refuse(
+                RMSNormKernel(epsilon: 1, resultType: .int32), "of bfloat16, not int32",
+                [f(2, 3), f(3)])
             + refuse(
                 RotaryKernel(), "H even",
                 [f(2, 1, 3), f(2, 1), f(2, 1)], [f(2, 1, 4), f(2, 2), f(2, 1)],

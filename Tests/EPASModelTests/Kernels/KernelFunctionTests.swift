@@ -39,7 +39,7 @@ import Testing
         let given = weights.map { graph.constant($0) }
         // A weight, or integers with scales.
         let weight = Array(given.dropFirst())
-        let y = graph.apply(RMSNormKernel(epsilon: 1e-6), [x, given[0]])[0]
+        let y = graph.apply(RMSNormKernel(epsilon: 1e-6, resultType: type), [x, given[0]])[0]
         let z = graph.apply(LinearKernel(resultType: type), [y] + weight + [x])[0]
         let s = graph.apply(
             GatedLinearKernel(epsilon: 1e-6, hasBiases: false), [z, given[0]] + weight + weight)[0]
