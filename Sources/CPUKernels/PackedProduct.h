@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <numeric>
+
 #include "Kernels.h"
 #include "TaskMemories.h"
 #include "Workspace.h"
@@ -32,9 +34,18 @@ public:
           threads(std::min(ThreadPool::shared().threads(), 64)),
           workspace(packed + threads * routines.productTiling.workspaceWords + more) {
         this->call.packedColumns = workspace.words();
-        ThreadPool::shared().forEach(panels, [&](int64_t panel) {
-            routines.packColumns(this->call, panel, panel + 1);
-        });
+        if (call.wide.numbers ? call.wide.sumIsMajor : call.b.sumIsMajor) {
+            const int64_t piece = routines.productTiling.packedNumbers;
+            ThreadPool::shared().forEach(quotient(call.sum, piece), [&](int64_t index) {
+                routines.packColumns(
+                    this->call, 0, panels, index * piece,
+                    std::min((index + 1) * piece, call.sum));
+            });
+        } else {
+            ThreadPool::shared().forEach(panels, [&](int64_t panel) {
+                routines.packColumns(this->call, panel, panel + 1, 0, call.sum);
+            });
+        }
     }
 
     /// The rows that are best multiplied at once, where there are more than can be.
@@ -56,20 +67,24 @@ public:
         TaskMemories memories(threads, tiling.workspaceWords, workspace.words() + packed);
         const int64_t columnBlocks = quotient(panels * tiling.panel, tiling.columnBlock);
         const int64_t tiles = quotient(rows, tiling.tileRows);
-        // Several tasks for each thread, as equal as can be: some threads are slower than others,
-        // and none should be left with a whole task when the others are done.
-        const int64_t wanted = quotient(4 * threads, columnBlocks);
-        const int64_t rowBlocks =
-            std::min(std::max(quotient(rows, tiling.rowBlock), wanted), tiles);
+        // Several tasks for each thread, as equal as can be and as many as for any other: some
+        // threads are slower than others, and none should be left with a whole task when the others
+        // are done.
+        const int64_t wanted =
+            std::max(quotient(rows, tiling.rowBlock), quotient(4 * threads, columnBlocks));
+        const int64_t equal = threads / std::gcd(threads, columnBlocks);
+        const int64_t rowBlocks = std::min(quotient(wanted, equal) * equal, tiles);
         ThreadPool::shared().forEach(rowBlocks * columnBlocks, [&](int64_t index) {
             const int64_t block = index % rowBlocks;
             const int64_t row = tiles * block / rowBlocks * tiling.tileRows;
             const int64_t end = tiles * (block + 1) / rowBlocks * tiling.tileRows;
-            const int64_t column = index / rowBlocks * tiling.columnBlock;
+            const int64_t columns = index / rowBlocks;
+            const int64_t column = panels * columns / columnBlocks * tiling.panel;
+            const int64_t endColumn = panels * (columns + 1) / columnBlocks * tiling.panel;
             memories.with([&](uint32_t *words) {
                 routines.product(
-                    call, row, std::min(end, rows), column,
-                    std::min(column + tiling.columnBlock, call.columns), words);
+                    call, row, std::min(end, rows), column, std::min(endColumn, call.columns),
+                    words);
             });
         });
     }

@@ -59,6 +59,7 @@ struct ProductTiling {
     int64_t tileRows;        // rows that are multiplied together
     int64_t rowBlock;        // rows that share a packing of theirs: the most for one call
     int64_t columnBlock;     // the most columns of one call
+    int64_t packedNumbers;   // along the sum, where rows across it are packed piece by piece
     int64_t workspaceWords;  // what a call works in
 };
 
@@ -109,7 +110,10 @@ template <class Element> struct TypedRoutines {
         int64_t lastOutput);
     /// The words of a panel of columns.
     int64_t (*panelWords)(int64_t sum);
-    void (*packColumns)(const ProductCall<Element> &, int64_t firstPanel, int64_t lastPanel);
+    /// Packs the numbers `begin` to `end` along the sum of some panels; `begin` is even.
+    void (*packColumns)(
+        const ProductCall<Element> &, int64_t firstPanel, int64_t lastPanel, int64_t begin,
+        int64_t end);
     /// The first column must begin a panel.
     void (*product)(
         const ProductCall<Element> &, int64_t firstRow, int64_t lastRow, int64_t firstColumn,

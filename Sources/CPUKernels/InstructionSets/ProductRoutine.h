@@ -54,6 +54,8 @@ static_assert(tileRows <= lanes);
 /// Words along the sum that are taken at once: a panel of columns and a block of rows of that length
 /// stay in a core's second cache.
 constexpr int64_t stepBlock = 512;
+/// Numbers along the sum that are packed at once of matrices whose rows lie across it.
+constexpr int64_t packedNumbers = 128;
 /// Rows that are packed at once, and columns whose sums wait together between blocks.
 constexpr int64_t rowTiles = 16;
 constexpr int64_t rowBlock = rowTiles * tileRows;
@@ -120,50 +122,52 @@ template <class Element> static int64_t panelWords(int64_t sum) {
     return (sum + Steps<Element>::size - 1) / Steps<Element>::size * tileColumns;
 }
 
+/// Packs the numbers `begin` to `end` along the sum of some panels.
 template <class Element, class Number>
 static void packPanels(
     const ProductCall<Element> &call, const ProductOperand<Number> &matrix, int64_t firstPanel,
-    int64_t lastPanel
+    int64_t lastPanel, int64_t begin, int64_t end
 ) {
     typedef Steps<Element> S;
-    const int64_t size = panelWords<Element>(call.sum);
-    for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
-        uint32_t *const words = call.packedColumns + panel * size;
-        const int64_t first = panel * tileColumns;
-        int64_t begin = 0;
-        // Whole panels take all of a row's numbers at once. Rows are often a power of two apart:
-        // few of their lines stay in the first cache, and no line is foreseen by the processor.
-        if (matrix.sumIsMajor && first + tileColumns <= call.columns) {
-            const Number *from = matrix.numbers + first;
-            uint32_t *to = words;
-            for (; begin + S::size <= call.sum; begin += S::size, to += tileColumns) {
-                const Number *row = from + begin * matrix.stride;
-                const int64_t ahead = std::min(begin + 16 * S::size, call.sum - S::size);
-                for (int64_t i = 0; i < S::size; ++i) {
-                    __builtin_prefetch(from + (ahead + i) * matrix.stride);
-                }
-                EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
-                    storeWords(to + v * lanes, S::across(row + v * lanes, matrix.stride));
-                }
+    const auto words = [&](int64_t panel, int64_t k) __attribute__((always_inline)) {
+        return call.packedColumns + panel * panelWords<Element>(call.sum)
+            + k / S::size * tileColumns;
+    };
+    // Where rows lie across the sum, each is read once, from end to end: of one panel's part few
+    // lines would be foreseen by the processor.
+    const int64_t wholePanels = matrix.sumIsMajor ? call.columns / tileColumns : 0;
+    const int64_t wholeEnd = end - (end - begin) % S::size;
+    for (int64_t k = begin; k < wholeEnd && firstPanel < wholePanels; k += S::size) {
+        const Number *row = matrix.numbers + k * matrix.stride;
+        for (int64_t panel = firstPanel; panel < std::min(lastPanel, wholePanels); ++panel) {
+            EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
+                storeWords(
+                    words(panel, k) + v * lanes,
+                    S::across(row + panel * tileColumns + v * lanes, matrix.stride));
             }
         }
+    }
+    for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
+        const int64_t first = panel * tileColumns;
+        const int64_t start = panel < wholePanels ? wholeEnd : begin;
         EPAS_UNROLL for (int v = 0; v < tileVectors; ++v) {
             const int64_t count = std::max<int64_t>(call.columns - first - v * lanes, 0);
             pack<Element>(
-                matrix, count > 0 ? first + v * lanes : 0, count, count, begin, call.sum,
-                words + begin / S::size * tileColumns + v * lanes, tileColumns);
+                matrix, count > 0 ? first + v * lanes : 0, count, count, start, end,
+                words(panel, start) + v * lanes, tileColumns);
         }
     }
 }
 
 template <class Element>
 static void packColumns(
-    const ProductCall<Element> &call, int64_t firstPanel, int64_t lastPanel
+    const ProductCall<Element> &call, int64_t firstPanel, int64_t lastPanel, int64_t begin,
+    int64_t end
 ) {
     if (call.wide.numbers) {
-        packPanels(call, call.wide, firstPanel, lastPanel);
+        packPanels(call, call.wide, firstPanel, lastPanel, begin, end);
     } else {
-        packPanels(call, call.b, firstPanel, lastPanel);
+        packPanels(call, call.b, firstPanel, lastPanel, begin, end);
     }
 }
 
@@ -227,10 +231,17 @@ static void product(
     for (int64_t begin = 0; begin < call.sum; begin += stepBlock * S::size) {
         const int64_t end = std::min(begin + stepBlock * S::size, call.sum);
         const int64_t steps = (end - begin + S::size - 1) / S::size;
-        for (int64_t row = firstRow; row < lastRow; row += tileRows) {
-            pack<Element>(
-                call.a, row, std::min(tileRows, lastRow - row), call.rows - row, begin, end,
-                workspace + (row - firstRow) / tileRows * lanes * stepBlock, lanes);
+        // Rows across the sum are shared by tiles: a piece of them stays in the first cache.
+        const int64_t piece = call.a.sumIsMajor ? packedNumbers : end - begin;
+        for (int64_t first = begin; first < end; first += piece) {
+            for (int64_t row = firstRow; row < lastRow; row += tileRows) {
+                pack<Element>(
+                    call.a, row, std::min(tileRows, lastRow - row), call.rows - row, first,
+                    std::min(first + piece, end),
+                    workspace + (row - firstRow) / tileRows * lanes * stepBlock
+                        + (first - begin) / S::size * lanes,
+                    lanes);
+            }
         }
         for (int64_t column = firstColumn; column < lastColumn; column += tileColumns) {
             const uint32_t *b = call.packedColumns + column / tileColumns * panelSize
@@ -247,5 +258,5 @@ static void product(
 }
 
 constexpr ProductTiling productTiling = {
-    tileColumns, tileRows, rowBlock, columnBlock, rowWords + rowBlock * columnBlock,
+    tileColumns, tileRows, rowBlock, columnBlock, packedNumbers, rowWords + rowBlock * columnBlock,
 };
