@@ -2,11 +2,13 @@
 // ones are for demonstrations and tests.
 
 extension ModelConfig {
-    /// The names that ``init(preset:)`` knows, smallest model first.
+    /// The names that ``init(preset:layers:)`` knows, smallest model first.
     package static let presetNames = ["tiny", "10m", "20m", "125m", "1.1b", "3b", "7b"]
 
     /// Creates the shape of that name, or `nil` if there is none.
-    package init?(preset name: String) {
+    ///
+    /// - Parameter layers: 1 to ``largestDimension``, instead of the shape's own.
+    package init?(preset name: String, layers: Int? = nil) {
         // 1.1b has TinyLlama's shape, 7b LLaMA's.
         let shape:
             (layers: Int, width: Int, heads: Int, keyValueHeads: Int, ffn: Int, vocabulary: Int)
@@ -22,7 +24,7 @@ extension ModelConfig {
         }
         do throws(ModelConfigError) {
             self = try ModelConfig(
-                layers: shape.layers, width: shape.width, heads: shape.heads,
+                layers: layers ?? shape.layers, width: shape.width, heads: shape.heads,
                 keyValueHeads: shape.keyValueHeads, feedForward: shape.ffn,
                 vocabulary: shape.vocabulary)
         } catch {

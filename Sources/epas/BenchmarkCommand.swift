@@ -67,7 +67,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
             } else {
                 try printLine(
                     """
-                    \(model.name) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
+                    \(model.title) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
                     \(fixed(result.secondsPerStep, 3)) s/step (median of \(steps)), \
                     \(fixed(result.flopsPerSecond / 1e9, 1)) GFLOP/s, \
                     compiled in \(fixed(result.compileSeconds, 1)) s, \
@@ -131,7 +131,8 @@ struct BenchmarkTrainCommand: ParsableCommand {
         let (seconds, parts) = runs.sorted { $0.seconds < $1.seconds }[runs.count / 2]
         let flops = shape.flops(sequence: sequence, plan: plan).training
         return Result(
-            model: model.name, batch: batch, sequence: sequence, dtype: dtype.rawValue,
+            model: model.name, layers: shape.layers, batch: batch, sequence: sequence,
+            dtype: dtype.rawValue,
             share: plan.text(layers: shape.layers), steps: steps, secondsPerStep: seconds,
             tokensPerSecond: Double(batch * sequence) / seconds, flopsPerSample: flops,
             flopsPerSecond: flops * Double(batch) / seconds, compileSeconds: compileSeconds,
@@ -151,6 +152,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
 
     private struct Result: Encodable {
         let model: String
+        let layers: Int
         let batch: Int
         let sequence: Int
         let dtype: String

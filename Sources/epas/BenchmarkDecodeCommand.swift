@@ -79,7 +79,8 @@ struct BenchmarkDecodeCommand: ParsableCommand {
         }
         for (plan, speed) in zip(plans, speeds) {
             let result = Result(
-                model: model.name, batch: batch, sequence: sequence, tokens: tokens,
+                model: model.name, layers: shape.layers, batch: batch, sequence: sequence,
+                tokens: tokens,
                 dtype: dtype.rawValue, weights: format.name,
                 share: plan.text(layers: shape.layers),
                 tokensPerSecond: speed.tokensPerSecond,
@@ -90,7 +91,7 @@ struct BenchmarkDecodeCommand: ParsableCommand {
             } else {
                 try printLine(
                     """
-                    \(model.name) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
+                    \(model.title) \(result.share): \(fixed(result.tokensPerSecond, 1)) tokens/s, \
                     \(fixed(result.promptTokensPerSecond, 1)) prompt tokens/s \
                     (medians of \(steps)), peak memory \(bytes(result.peakMemoryBytes ?? 0))
                     """)
@@ -100,6 +101,7 @@ struct BenchmarkDecodeCommand: ParsableCommand {
 
     private struct Result: Encodable {
         let model: String
+        let layers: Int
         let batch: Int
         let sequence: Int
         let tokens: Int

@@ -36,7 +36,7 @@ struct FLOPsCommand: ParsableCommand {
     }
 
     func run() throws {
-        let shape = try model.map(preset) ?? openModel(checkpoint ?? "").config
+        let shape = try model.map { try preset($0) } ?? openModel(checkpoint ?? "").config
         let baseline = shape.flops(sequence: sequence).training
         let rows = try sharing.plans(layers: shape.layers).map { plan in
             let flops = shape.flops(sequence: sequence, plan: plan)

@@ -7,8 +7,8 @@ let modelHelp = "A named shape: \(ModelConfig.presetNames.joined(separator: ", "
 /// The shape of a preset.
 ///
 /// - Throws: `ValidationError` if there is none of that name.
-func preset(_ name: String) throws -> ModelConfig {
-    guard let model = ModelConfig(preset: name) else {
+func preset(_ name: String, layers: Int? = nil) throws -> ModelConfig {
+    guard let model = ModelConfig(preset: name, layers: layers) else {
         throw ValidationError(
             "--model: there is no shape \"\(name)\". Use one of \(ModelConfig.presetNames.joined(separator: ", "))."
         )

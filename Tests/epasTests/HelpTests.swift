@@ -48,12 +48,12 @@ struct HelpTests {
             ),
             (
                 ["benchmark", "train"],
-                "model batch sequence steps dtype rematerialization breakdown share json plugin "
+                "model layers batch sequence steps dtype rematerialization breakdown share json plugin "
                     + "threads program-cache"
             ),
             (
                 ["benchmark", "kernels"],
-                "model batch sequence rows repeats kernel dtype json plugin threads program-cache"
+                "model layers batch sequence rows repeats kernel dtype json plugin threads program-cache"
             ),
         ])
     func help(command: [String], options: String) throws {

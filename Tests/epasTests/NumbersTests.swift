@@ -25,12 +25,14 @@ struct NumbersTests {
     func benchmark() throws {
         let result = try Program.run([
             "benchmark", "train", "--model", "tiny", "--batch", "2", "--sequence", "8", "--steps",
-            "1", "--share", "qk:0,1", "--json",
+            "1", "--layers", "2", "--share", "qk:0,1", "--json",
         ])
         #expect(result.errors == "")
         let rows = try objects(result.output)
         #expect(rows.map { $0["share"] as? String } == ["none", "qk:1"])
         for row in rows {
+            #expect(row["model"] as? String == "tiny")
+            #expect(row["layers"] as? Int == 2)
             let speed = try #require(row["tokens_per_second"] as? Double)
             let seconds = try #require(row["seconds_per_step"] as? Double)
             #expect(abs(speed * seconds - 16) < 1e-6)

@@ -53,6 +53,11 @@ struct UsageTests {
                 says: "--batch is 9223372036854775807 and --sequence 512. "
                     + "Use at most 65536 and 1048576."),
             Mistake(
+                "benchmark", "train", "--layers", "0", says: "--layers is 0. Use 1 to 1024."),
+            Mistake(
+                "benchmark", "train", "--model", "tiny", "--layers", "2", "--share", "qk:2",
+                says: "--share: 2 of 2 layers cannot share. Use 0 to 1: layer 0 always computes."),
+            Mistake(
                 "benchmark", "kernels", "--repeats", "0", says: "--repeats is 0. Use 1 or more."),
             Mistake(
                 "benchmark", "kernels", "--rows", "9223372036854775807",
