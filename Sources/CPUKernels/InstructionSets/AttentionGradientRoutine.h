@@ -131,6 +131,12 @@ static void gradient(
             const Element *kept = call.probabilities
                 ? call.probabilities + head * triangle(tiles) + triangle(i) + j * tileTokens
                 : nullptr;
+            if (kept && i + 1 < tiles) {
+                fetchTiles(
+                    call.probabilities + head * triangle(tiles) + triangle(i + 1)
+                        + j * tileTokens,
+                    columns + tileTokens, 1);
+            }
             const float *products = memory.products + i * tileTokens;
             // Of tokens that there are not, both are zero.
             const auto at = [&](int64_t row, int64_t c, Floats &p, Floats &ds)

@@ -76,6 +76,16 @@ static void packQueries(
     }
 }
 
+/// Fetches kept probabilities: `count` tiles of 64 rows, which are `columns` apart. Each row is too
+/// short a piece of memory for the processor to see what comes next.
+template <class Element>
+EPAS_INLINE void fetchTiles(const Element *from, int64_t columns, int64_t count) {
+    constexpr int64_t line = 64 / sizeof(Element);
+    for (int64_t row = 0; row < tileTokens; ++row, from += columns) {
+        for (int64_t i = 0; i < count * tileTokens; i += line) __builtin_prefetch(from + i);
+    }
+}
+
 /// Rounds to the type of the results.
 EPAS_INLINE void storeRounded(float *to, Floats values) { store(to, values); }
 EPAS_INLINE void storeRounded(BFloat16 *to, Floats values) {
@@ -182,6 +192,11 @@ static void attend(
     // As many tiles at once as stay in the first cache with the sums.
     const int64_t most = std::max<int64_t>(1, 4096 / sizes.pairs());
     for (int64_t j = 0; j <= tile; j += most) {
+        if (!call.query && j + most <= tile) {
+            fetchTiles(
+                probabilities + (j + most) * tileTokens, columns,
+                std::min(most, tile + 1 - j - most));
+        }
         multiply<Element, true>(
             rows, sizes.width, std::min(most, tile + 1 - j) * sizes.tokenSteps,
             weights + j * sizes.tokenSteps, stride,
@@ -243,8 +258,12 @@ static void valueGradient(
             const int64_t count = call.tokens(i);
             const int64_t columns = (i + 1) * tileTokens;
             if (!call.query) {
-                const Element *from = call.probabilities + head * triangle(tiles) + triangle(i)
-                    + tile * tileTokens;
+                const Element *all = call.probabilities + head * triangle(tiles);
+                const Element *from = all + triangle(i) + tile * tileTokens;
+                if (i + 1 < tiles) {
+                    fetchTiles(
+                        all + triangle(i + 1) + tile * tileTokens, columns + tileTokens, 1);
+                }
                 for (int64_t row = 0; row < tileTokens; row += 2, from += 2 * columns) {
                     for (int64_t c = 0; c < tileTokens; c += lanes) {
                         storePair<Element>(
