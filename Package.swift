@@ -126,11 +126,11 @@ let package = Package(
             ],
             swiftSettings: settings),
 
-        tests("EPASArray", []),
-        tests("EPASConfig", []),
+        tests("EPASArray", ["EPASTesting"]),
+        tests("EPASConfig", ["EPASTesting"]),
         tests("EPASTemplate", ["EPASJSON", "EPASTokenizer"]),
-        tests("EPASTokenizer", [], exclude: ["Fixtures"]),
-        tests("EPASData", ["CZstd", "EPASArray", "EPASTokenizer"]),
+        tests("EPASTokenizer", ["EPASTesting"], exclude: ["Fixtures"]),
+        tests("EPASData", ["CZstd", "EPASArray", "EPASTesting", "EPASTokenizer"]),
         tests("EPASGraph", ["EPASArray", "EPASRuntime", "EPASTesting"]),
         tests("EPASRuntime", ["EPASArray", "CPJRT", collections]),
         tests(
@@ -140,7 +140,9 @@ let package = Package(
                 "EPASTesting", "EPASTraining", collections,
             ],
             exclude: ["Fixtures"]),
-        tests("EPASCheckpoint", ["EPASArray", "EPASConfig", "EPASJSON", "EPASModel"]),
+        tests(
+            "EPASCheckpoint",
+            ["EPASArray", "EPASConfig", "EPASJSON", "EPASModel", "EPASTesting"]),
         tests(
             "EPASTraining",
             [

@@ -2,20 +2,13 @@ package import EPASArray
 
 /// Random arrays for tests; equal seeds give equal arrays on every machine.
 package struct RandomArrays {
-    private var state: UInt64
+    private var generator: SplitMix
 
     package init(seed: UInt64) {
-        state = seed
+        generator = SplitMix(seed: seed)
     }
 
-    /// The generator splitmix64, Steele, Lea & Flood (2014).
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
+    package mutating func next() -> UInt64 { generator.next() }
 
     /// A number in `range`, each equally likely.
     package mutating func uniform(in range: Range<Double>) -> Double {

@@ -1,20 +1,8 @@
 import EPASArray
+import EPASTesting
 import Testing
 
 struct QuantizedMatrixTests {
-    /// splitmix64, Steele, Lea & Flood (2014).
-    private struct Numbers: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     /// Checks every element against half of its block's scale. The integer is rounded in double
     /// precision, whose error is far below one part in 2⁴⁰.
     private func check(_ matrix: HostArray) throws {
@@ -50,7 +38,7 @@ struct QuantizedMatrixTests {
         arguments: [ElementType.float32, .bfloat16, .float16, .float64],
         [(1, 1), (3, 64), (2, 63), (5, 65), (7, 200), (1, 1000), (130, 129), (400, 300)])
     func bound(type: ElementType, size: (rows: Int, columns: Int)) throws {
-        var numbers = Numbers(state: UInt64(size.rows * 1000 + size.columns))
+        var numbers = SplitMix(seed: UInt64(size.rows * 1000 + size.columns))
         let values = (0..<size.rows * size.columns).map { _ -> Double in
             // Few large ones among many small ones.
             let value = Double.random(in: -1..<1, using: &numbers)

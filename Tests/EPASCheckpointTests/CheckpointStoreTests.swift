@@ -1,5 +1,6 @@
 import EPASArray
 import EPASCheckpoint
+import EPASTesting
 import Foundation
 import Testing
 
@@ -329,7 +330,7 @@ struct CheckpointStoreTests {
         try save(20)
         let newest = store.folder(ofStep: 20)
         let files = ["config.json", "manifest.json", "model.safetensors", "state.json"]
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         for name in files {
             let url = newest.appendingPathComponent(name)
             let whole = try Data(contentsOf: url)

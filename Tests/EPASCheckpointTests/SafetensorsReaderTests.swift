@@ -1,5 +1,6 @@
 import EPASArray
 import EPASCheckpoint
+import EPASTesting
 import Foundation
 import Testing
 
@@ -356,7 +357,7 @@ struct SafetensorsReaderTests {
 
     @Test("changed bytes never stop the process", arguments: [UInt64](1...40))
     func noise(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         let header = Self.header("a F32 2 0,8", "b U8 1 8,9")
         let whole = Self.file(header, data: 9)
         for _ in 0..<50 {

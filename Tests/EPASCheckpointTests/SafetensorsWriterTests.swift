@@ -1,5 +1,6 @@
 import EPASArray
 import EPASCheckpoint
+import EPASTesting
 import Foundation
 import Testing
 
@@ -133,7 +134,7 @@ struct SafetensorsWriterTests {
 
     @Test("random shapes come back", arguments: [UInt64](1...30))
     func randomRoundTrip(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         var arrays: [String: HostArray] = [:]
         for index in 0..<Int.random(in: 0...12, using: &random) {
             let dimensions = (0..<Int.random(in: 0...4, using: &random)).map { _ in

@@ -1,4 +1,5 @@
 import EPASConfig
+import EPASTesting
 import Foundation
 import Testing
 
@@ -133,7 +134,7 @@ struct RunConfigTests {
         "the resolved file parses back to an equal value",
         arguments: [UInt64](1...200))
     func roundTrip(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         let yaml = random.runFile()
         let config = try RunConfig(yaml: yaml)
         let again = try RunConfig(yaml: config.yaml)
@@ -177,18 +178,8 @@ struct RunConfigTests {
     }
 }
 
-/// A small generator of run files, repeatable from a seed.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+/// A small generator of run files.
+extension SplitMix {
     private mutating func pick(_ options: [String]) -> String {
         options.randomElement(using: &self)!
     }

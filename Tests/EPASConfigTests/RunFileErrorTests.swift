@@ -1,4 +1,5 @@
 import EPASConfig
+import EPASTesting
 import Testing
 
 @Suite("Run file: what it refuses, and in which words")
@@ -448,7 +449,7 @@ struct RunFileErrorTests {
         "bytes at random, and files with bytes at random, never stop the process",
         arguments: [UInt64](1...300))
     func noise(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         let alphabet = Array(
             "[]{}:,-?&*!|>'\"%@#\n \t~0123456789.eE_truefalsnmodipx\\\u{FEFF}é".unicodeScalars)
         var scalars = Array(random.runFile().unicodeScalars)

@@ -1,4 +1,5 @@
 import EPASConfig
+import EPASTesting
 import Testing
 
 @Suite("Run file: the documented keys")
@@ -34,7 +35,7 @@ struct RunFileHelpTests {
         "every key of a resolved file is documented",
         arguments: [UInt64](1...50))
     func everyWrittenKeyIsDocumented(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         let yaml = try RunConfig(yaml: random.runFile()).yaml
         var path: [String] = []
         for line in yaml.split(separator: "\n") {

@@ -1,5 +1,6 @@
 import EPASArray
 import EPASData
+import EPASTesting
 import Foundation
 import Testing
 
@@ -60,7 +61,7 @@ struct BatchStreamTests {
             cursors.append(stream.cursor)
             batches.append(rows(try stream.next()))
         }
-        var random = Random(1)
+        var random = SplitMix(seed: 1)
         for _ in 0..<50 {
             let place = Int.random(in: 0..<(batches.count - 8), using: &random)
             // As a checkpoint keeps it.

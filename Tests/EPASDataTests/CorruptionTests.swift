@@ -1,4 +1,5 @@
 import EPASData
+import EPASTesting
 import EPASTokenizer
 import Foundation
 import Testing
@@ -37,7 +38,7 @@ struct CorruptionTests {
         " Copy the file again, or make the data set again with `epas data prepare`."
 
     @Test func everyFlippedBitIsFound() throws {
-        var random = Random(17)
+        var random = SplitMix(seed: 17)
         let names = try FileManager.default.contentsOfDirectory(atPath: output.path).filter {
             $0 != "tokenizer"
         }.sorted()
@@ -60,7 +61,7 @@ struct CorruptionTests {
     }
 
     @Test func everyTruncationIsFound() throws {
-        var random = Random(19)
+        var random = SplitMix(seed: 19)
         for name in ["train-00000.tokens", "validation-00000.tokens", "manifest.json"] {
             let whole = try Data(contentsOf: output.appending(path: name))
             for _ in 0..<60 {

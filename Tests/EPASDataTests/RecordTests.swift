@@ -1,3 +1,4 @@
+import EPASTesting
 import Foundation
 import Testing
 
@@ -57,7 +58,7 @@ struct RecordTests {
     }
 
     @Test func anyBytesAreALineOrASkip() throws {
-        var random = Random(4)
+        var random = SplitMix(seed: 4)
         let line = Array(try jsonLine("some \"text\"\n é 😀").utf8)
         var texts: Set<String> = []
         for _ in 0..<3_000 {

@@ -1,4 +1,5 @@
 import EPASData
+import EPASTesting
 import Foundation
 import Testing
 
@@ -49,7 +50,7 @@ struct ShardTests {
 
     @Test("tokens take two bytes up to 65536, else four", arguments: [65_536, 65_537, 1_000_000])
     func widths(vocabularySize: Int) throws {
-        var random = Random(5)
+        var random = SplitMix(seed: 5)
         let ids =
             [0, Int32(vocabularySize) - 1]
             + (0..<100_000).map { _ in Int32(random.next() % UInt64(vocabularySize)) }
@@ -91,7 +92,7 @@ struct ShardTests {
 @Suite("The sample for the tokenizer")
 struct DocumentSampleTests {
     @Test func keepsTheLowestRanksInOrder() {
-        var random = Random(8)
+        var random = SplitMix(seed: 8)
         for _ in 0..<50 {
             let ranks = (0..<40).map { _ in random.next() % 20 }
             var sample = DocumentSample(limit: 100)

@@ -1,4 +1,5 @@
 import CZstd
+import EPASTesting
 import Foundation
 
 /// A folder that is removed with its last reference.
@@ -53,26 +54,9 @@ func compressed(_ bytes: [UInt8]) -> [UInt8] {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-struct Random: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
-    }
-}
-
 /// Text of a few dozen words, different for each seed.
 func sampleText(_ seed: Int, words: Int = 40) -> String {
-    var random = Random(UInt64(seed))
+    var random = SplitMix(seed: UInt64(seed))
     let stock = ["alpha", "beta", "gamma", "delta", "epsilon", "layer", "query", "key"]
     return "document \(seed)\n"
         + (0..<words).map { _ in

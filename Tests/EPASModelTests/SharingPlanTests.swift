@@ -1,5 +1,6 @@
 import EPASConfig
 import EPASModel
+import EPASTesting
 import Testing
 
 @Suite("Sharing plan")
@@ -117,18 +118,5 @@ struct SharingPlanTests {
     func keptProbabilities(share: String, bytes: Int?, bound: Int, sources: Set<Int>) throws {
         let plan = try SharingPlan(parsing: share, layers: 6)
         #expect(plan.sourcesKeepingProbabilities(bytes: bytes, bound: bound) == sources)
-    }
-}
-
-/// A seeded generator for random cases.
-struct SplitMix: RandomNumberGenerator {
-    private let stream: RandomStream
-    private var position: UInt64 = 0
-
-    init(seed: UInt64) { stream = RandomStream(seed: seed, name: "tests") }
-
-    mutating func next() -> UInt64 {
-        position += 1
-        return stream.bits(at: position)
     }
 }

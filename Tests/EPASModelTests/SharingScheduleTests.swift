@@ -1,5 +1,6 @@
 import EPASConfig
 import EPASModel
+import EPASTesting
 import Testing
 
 @Suite("Sharing schedule (Algorithm 1)")

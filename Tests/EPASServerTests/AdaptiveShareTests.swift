@@ -1,6 +1,7 @@
 import EPASInference
 import EPASJSON
 import EPASModel
+import EPASTesting
 import Testing
 
 @testable import EPASServer
@@ -76,7 +77,7 @@ struct AdaptiveShareTests {
 
     @Test("never turns around within its patience, whatever the load does")
     func turns() {
-        var random = SeededGenerator(seed: 11)
+        var random = SplitMix(seed: 11)
         for _ in 0..<200 {
             var share = AdaptiveShare(
                 from: Int.random(in: 0...2, using: &random),

@@ -1,4 +1,5 @@
 import EPASInference
+import EPASTesting
 import Testing
 
 @testable import EPASServer
@@ -142,7 +143,7 @@ struct DisconnectTests {
     func random() async throws {
         let engine = try StubEngine(slots: 4, script: .steady)
         try await TestServer.with(engine: engine) { test in
-            var random = SeededGenerator(seed: 7)
+            var random = SplitMix(seed: 7)
             for round in 0..<10 {
                 let plans = (0..<20).map { _ in
                     (
@@ -177,20 +178,5 @@ extension BodyBudget {
         guard take(all) else { return false }
         give(all)
         return true
-    }
-}
-
-/// SplitMix64 (Steele, Lea & Flood, 2014): the same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

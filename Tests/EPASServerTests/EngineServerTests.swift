@@ -62,7 +62,7 @@ struct EngineServerTests {
     }
 
     private static func requests(_ model: String, seed: UInt64) -> [Request] {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix(seed: seed)
         let common = (0..<40).map { _ in UInt8.random(in: 97...122, using: &random) }
         return (0..<40).map { index in
             // Some begin alike, so that they find each other's blocks.
@@ -195,7 +195,7 @@ struct EngineServerTests {
 
     @Test("echoed log-probabilities are what evaluation harnesses take for granted")
     func echo() async throws {
-        var random = SeededGenerator(seed: 3)
+        var random = SplitMix(seed: 3)
         let lengths = [1, 2, 31, 32, 33, 64, 65, 100, 159]
         let prompts = lengths.map { count in
             (0..<count).map { _ in Int.random(in: 0..<258, using: &random) }
@@ -287,7 +287,7 @@ struct EngineServerTests {
     @Test("200 clients that go at random moments leave no slot and no block taken")
     func disconnects() async throws {
         try await Self.with { test, engine in
-            var random = SeededGenerator(seed: 9)
+            var random = SplitMix(seed: 9)
             let bodies = Self.requests("tiny", seed: 5)
             for round in 0..<10 {
                 let plans = (0..<20).map { _ in

@@ -1,5 +1,6 @@
 import EPASCheckpoint
 import EPASJSON
+import EPASTesting
 import Testing
 
 @testable import EPASServer
@@ -22,7 +23,7 @@ struct RequestFuzzTests {
         #"{"messages": [{"role": "user", "content": "x"}], "stream": true, "repetition_penalty": 1.5, "seed": 9223372036854775807}"#,
     ]
 
-    private static func reader(_ random: inout SeededGenerator) throws -> RequestReader {
+    private static func reader(_ random: inout SplitMix) throws -> RequestReader {
         RequestReader(
             model: ServedModel(
                 name: "tiny", tokenizer: ByteTokenizer(), stopTokens: [ByteTokenizer.end],
@@ -44,7 +45,7 @@ struct RequestFuzzTests {
     ]
 
     private static func mutated(
-        _ text: String, _ random: inout SeededGenerator
+        _ text: String, _ random: inout SplitMix
     ) -> [UInt8] {
         var bytes = Array(text.utf8)
         for _ in 0..<Int.random(in: 1...2, using: &random) {
@@ -65,7 +66,7 @@ struct RequestFuzzTests {
 
     /// Puts another value where one follows a colon, so that most of the rest stays right.
     private static func replacingValue(
-        _ bytes: [UInt8], _ random: inout SeededGenerator
+        _ bytes: [UInt8], _ random: inout SplitMix
     ) -> [UInt8] {
         let colons = bytes.indices.filter { bytes[$0] == UInt8(ascii: ":") }
         guard let colon = colons.randomElement(using: &random) else { return bytes }
@@ -84,7 +85,7 @@ struct RequestFuzzTests {
 
     @Test("3000 mutations of right requests are read, or refused in a sentence")
     func mutations() throws {
-        var random = SeededGenerator(seed: 2024)
+        var random = SplitMix(seed: 2024)
         var read = 0
         var sentences: Set<String> = []
         for round in 0..<3000 {

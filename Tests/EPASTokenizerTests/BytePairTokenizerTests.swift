@@ -1,3 +1,4 @@
+import EPASTesting
 import EPASTokenizer
 import Foundation
 import Testing
@@ -91,7 +92,7 @@ struct BytePairTokenizerTests {
 
     @Test func aLongWordTakesNoLongerThanItsLength() throws {
         let tokenizer = try BytePairTokenizer(at: TokenizerFixture.url("metaspace.json"))
-        var random = Random(3)
+        var random = SplitMix(seed: 3)
         let text = String(
             decoding: (0..<200_000).map { _ in UInt8(97 + random.next() % 26) }, as: UTF8.self)
         #expect(tokenizer.decode(tokenizer.encode(text)) == text)

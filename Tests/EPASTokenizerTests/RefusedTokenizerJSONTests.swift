@@ -1,3 +1,4 @@
+import EPASTesting
 import EPASTokenizer
 import Foundation
 import Testing
@@ -251,7 +252,7 @@ struct RefusedTokenizerJSONTests {
     @Test("a damaged file is refused or works", arguments: TokenizerFixture.names)
     func damagedFiles(name: String) throws {
         let file = try Data(contentsOf: TokenizerFixture.url("\(name).json"))
-        var random = Random(17)
+        var random = SplitMix(seed: 17)
         for _ in 0..<60 {
             var damaged = file
             for _ in 0...(random.next() % 3) {

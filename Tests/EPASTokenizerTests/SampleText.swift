@@ -1,8 +1,10 @@
+import EPASTesting
+
 /// Deterministic text for these tests.
 enum SampleText {
     /// Something like source code, of the given number of lines.
     static func code(lines: Int, seed: UInt64 = 1) -> String {
-        var random = Random(seed)
+        var random = SplitMix(seed: seed)
         let names = ["value", "index", "result", "self", "tensor", "shape", "count", "range"]
         return (0..<lines).map { _ in
             let indent = String(repeating: " ", count: 4 * Int(random.next() % 5))
@@ -17,7 +19,7 @@ enum SampleText {
 
     /// Any scalars, with the awkward ones often.
     static func unicode(scalars: Int, seed: UInt64) -> String {
-        var random = Random(seed)
+        var random = SplitMix(seed: seed)
         let awkward = Array(
             " \n\t\0\r\u{2581}\u{2585}<s></s><0x0A>\u{FFFD}\u{FFFE}\u{FEFF}\u{301}👩‍👩‍👧".unicodeScalars)
         var text = String.UnicodeScalarView()
@@ -34,22 +36,5 @@ enum SampleText {
             }
         }
         return String(text)
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-struct Random: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
     }
 }

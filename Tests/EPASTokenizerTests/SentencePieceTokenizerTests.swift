@@ -1,3 +1,4 @@
+import EPASTesting
 import EPASTokenizer
 import Foundation
 import Testing
@@ -100,7 +101,7 @@ struct SentencePieceTokenizerTests {
     }
 
     @Test func aMegabyteWithoutSpacesIsEncoded() {
-        var random = Random(3)
+        var random = SplitMix(seed: 3)
         let text = String(
             decoding: (0..<1_000_000).map { _ in UInt8(97 + random.next() % 26) }, as: UTF8.self)
         #expect(tokenizer.decode(tokenizer.encode(text)) == text)
@@ -239,7 +240,7 @@ struct RefusedTokenizerTests {
 
     @Test func aDamagedModelIsRefusedOrLoads() throws {
         let model = try codeTokenizer.get().model
-        var random = Random(11)
+        var random = SplitMix(seed: 11)
         for cut in [0, 1, 2, 3, 100, model.count / 2, model.count - 1] {
             #expect(throws: TokenizerError.self, "cut at \(cut)") {
                 try SentencePieceTokenizer(model: model.prefix(cut))
