@@ -28,7 +28,9 @@ struct BenchmarkTrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Tokens in a sequence.", valueName: "tokens"))
     var sequence = 512
 
-    @Option(help: ArgumentHelp("Timed steps, after two that are not.", valueName: "count"))
+    @Option(
+        help: ArgumentHelp(
+            "Timed steps of each plan, by turns, after two that are not.", valueName: "count"))
     var steps = 5
 
     @Option(help: dtypeHelp)
@@ -60,8 +62,7 @@ struct BenchmarkTrainCommand: ParsableCommand {
         let shape = try model.config()
         let plans = try sharing.plans(layers: shape.layers)
         let (client, cache) = try runtime.open()
-        for plan in plans {
-            let result = try measure(shape, plan, client, cache)
+        for result in try measure(shape, plans, client, cache) {
             if json.isOn {
                 try printJSON(result)
             } else {
@@ -91,56 +92,105 @@ struct BenchmarkTrainCommand: ParsableCommand {
         printError("Warning: \(warning)")
     }
 
+    /// Times steps of each plan, by turns: a machine that changes its pace does so for all.
     private func measure(
-        _ shape: ModelConfig, _ plan: SharingPlan, _ client: Client, _ cache: ExecutableCache
-    ) throws -> Result {
-        let clock = ContinuousClock()
-        let program = TrainingProgram(
-            model: shape, plan: plan, computeType: dtype.elementType, batch: batch,
-            sequence: sequence,
-            optimizer: AdamW(beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1), clip: 1,
-            kernels: client.kernels, rematerialization: rematerialization,
-            mostKeptBytes: HostMemory.mostKeptBytes)
-        var start = clock.now
-        let step = try StepExecutable(program, accumulation: 1) {
-            try client.compile($0, cache: cache)
-        }
-        let compileSeconds = (clock.now - start).inSeconds
+        _ shape: ModelConfig, _ plans: [SharingPlan], _ client: Client, _ cache: ExecutableCache
+    ) throws -> [Result] {
         var state = try TrainingState(startingFrom: shape, client: client) {
             shape.initialValue(of: $0, seed: 1)
         }
-        let memory = try step.memory()
-        if let memory { try warn(of: memory, on: client) }
         let stream = RandomStream(seed: 1, name: "benchmark")
         let tokens = HostArray(
             (0..<batch * (sequence + 1)).map {
                 Int32(stream.bits(at: UInt64($0)) % UInt64(shape.vocabulary))
             }, [batch, sequence + 1])
-        var runs: [(seconds: Double, parts: StepBreakdown?)] = []
-        var loss: Float = 0
-        for index in 1...steps + 2 {
-            start = clock.now
-            let kernels = try KernelTimes.counting(breakdown) {
-                loss = try step(&state, batches: [tokens], step: index, learningRate: 3e-4).loss
+        var all: [PlanSteps] = []
+        var number = 0
+        for plan in plans {
+            var steps = try PlanSteps(compiling: program(shape, plan, client), client, cache)
+            if let memory = steps.memory { try warn(of: memory, on: client) }
+            for _ in 0..<2 {
+                number += 1
+                try steps.run(number, &state, tokens, breakdown: breakdown)
             }
-            let seconds = (clock.now - start).inSeconds
-            let parts = kernels.map { StepBreakdown(seconds: seconds, kernels: $0) }
-            if index > 2 { runs.append((seconds, parts)) }
+            steps.beginTiming()
+            all.append(steps)
         }
-        // A step of its own, so that its parts add up to its time.
-        let (seconds, parts) = runs.sorted { $0.seconds < $1.seconds }[runs.count / 2]
-        let flops = shape.flops(sequence: sequence, plan: plan).training
-        return Result(
-            model: model.name, layers: shape.layers, batch: batch, sequence: sequence,
-            dtype: dtype.rawValue,
-            share: plan.text(layers: shape.layers), steps: steps, secondsPerStep: seconds,
-            tokensPerSecond: Double(batch * sequence) / seconds, flopsPerSample: flops,
-            flopsPerSecond: flops * Double(batch) / seconds, compileSeconds: compileSeconds,
-            loss: loss, breakdown: parts?.seconds,
-            rematerialization: rematerialization.rawValue,
-            stateBytes: memory?.state, temporaryBytes: memory?.temporary,
-            peakMemoryBytes: ProcessMemory.peakResidentBytes,
-            platform: client.platformName)
+        for _ in 0..<steps {
+            for index in all.indices {
+                number += 1
+                try all[index].run(number, &state, tokens, breakdown: breakdown)
+            }
+        }
+        return zip(plans, all).map { plan, steps in
+            let (seconds, parts) = steps.medianRun
+            let flops = shape.flops(sequence: sequence, plan: plan).training
+            return Result(
+                model: model.name, layers: shape.layers, batch: batch, sequence: sequence,
+                dtype: dtype.rawValue, share: plan.text(layers: shape.layers), steps: self.steps,
+                secondsPerStep: seconds, tokensPerSecond: Double(batch * sequence) / seconds,
+                flopsPerSample: flops, flopsPerSecond: flops * Double(batch) / seconds,
+                compileSeconds: steps.compileSeconds, loss: steps.loss,
+                breakdown: parts?.seconds, rematerialization: rematerialization.rawValue,
+                stateBytes: steps.memory?.state, temporaryBytes: steps.memory?.temporary,
+                peakMemoryBytes: steps.peakMemoryBytes, platform: client.platformName)
+        }
+    }
+
+    private func program(
+        _ shape: ModelConfig, _ plan: SharingPlan, _ client: Client
+    ) -> TrainingProgram {
+        TrainingProgram(
+            model: shape, plan: plan, computeType: dtype.elementType, batch: batch,
+            sequence: sequence,
+            optimizer: AdamW(beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1), clip: 1,
+            kernels: client.kernels, rematerialization: rematerialization,
+            mostKeptBytes: HostMemory.mostKeptBytes)
+    }
+
+    /// The steps of one plan.
+    private struct PlanSteps {
+        let compileSeconds: Double
+        let memory: StepMemory?
+        /// Before other plans' steps.
+        private(set) var peakMemoryBytes: Int?
+        /// After the last step.
+        private(set) var loss: Float = 0
+        private let step: StepExecutable
+        private var runs: [(seconds: Double, parts: StepBreakdown?)] = []
+
+        init(
+            compiling program: TrainingProgram, _ client: Client, _ cache: ExecutableCache
+        ) throws {
+            let start = ContinuousClock.now
+            step = try StepExecutable(program, accumulation: 1) {
+                try client.compile($0, cache: cache)
+            }
+            compileSeconds = (ContinuousClock.now - start).inSeconds
+            memory = try step.memory()
+        }
+
+        mutating func run(
+            _ number: Int, _ state: inout TrainingState, _ tokens: HostArray, breakdown: Bool
+        ) throws {
+            let start = ContinuousClock.now
+            let kernels = try KernelTimes.counting(breakdown) {
+                loss = try step(&state, batches: [tokens], step: number, learningRate: 3e-4).loss
+            }
+            let seconds = (ContinuousClock.now - start).inSeconds
+            runs.append((seconds, kernels.map { StepBreakdown(seconds: seconds, kernels: $0) }))
+        }
+
+        /// Leaves out the steps so far.
+        mutating func beginTiming() {
+            peakMemoryBytes = ProcessMemory.peakResidentBytes
+            runs.removeAll()
+        }
+
+        /// A step of its own, so that its parts add up to its time.
+        var medianRun: (seconds: Double, parts: StepBreakdown?) {
+            runs.sorted { $0.seconds < $1.seconds }[runs.count / 2]
+        }
     }
 
     private func print(_ parts: [String: Double], of seconds: Double) throws {
