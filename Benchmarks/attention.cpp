@@ -42,7 +42,7 @@ static void measure(Random &random, ElementType type, Size size) {
     const Array query = random.array(type, {b, t, n, h}), key = random.array(type, {b, t, k, h});
     const Array value = random.array(type, key.dimensions), output(type, query.dimensions);
     const Array gradient = random.array(type, query.dimensions);
-    const Array sums(ElementType::float32, {b, n, t});
+    const Array sums(ElementType::float32, {b, n, t, 2});
     const Array kept(type, {b, n, 64 * 64 * (tiles * (tiles + 1) / 2)});
     const Array dq(type, query.dimensions), dk(type, key.dimensions), dv(type, key.dimensions);
     printf("%s, %ld x %ld tokens, %ld/%ld heads of %ld\n",
