@@ -54,7 +54,7 @@ mkdir -p "$folder/seeds"
 # Some targets write each input to a file; on a disk they would wait for it.
 memory=/dev/shm
 [[ -w "$memory" ]] || memory="$folder"
-TMPDIR="$(mktemp -d -p "$memory" epas-fuzz.XXXXXX)"
+TMPDIR="$(mktemp -d -p "$memory")"
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 "$program" seeds Tests "$folder/seeds"

@@ -17,7 +17,7 @@ extension Llama {
     ) -> (hidden: Tensor, pool: Tensor) {
         var (x, state) = start(rows, pool: pool, plan: plan)
         for layer in 0..<config.layers { x = state.apply(layer, of: self, to: x) }
-        return (norm.kernel(x), state.pool)
+        return (norm(x, as: computeType), state.pool)
     }
 
     /// Runs rows only as far as later tokens need their keys and values.
@@ -125,13 +125,6 @@ private struct CachedLayers {
                 + (hasValue ? attention.value.operands : []))
         pool = results.removeLast()
         return results
-    }
-}
-
-extension RMSNorm {
-    fileprivate func kernel(_ x: Tensor) -> Tensor {
-        let kernel = RMSNormKernel(epsilon: epsilon, resultType: x.elementType)
-        return x.graph.apply(kernel, [x, weight])[0]
     }
 }
 

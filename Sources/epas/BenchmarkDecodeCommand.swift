@@ -80,8 +80,7 @@ struct BenchmarkDecodeCommand: ParsableCommand {
         for (plan, speed) in zip(plans, speeds) {
             let result = Result(
                 model: model.name, layers: shape.layers, batch: batch, sequence: sequence,
-                tokens: tokens,
-                dtype: dtype.rawValue, weights: format.name,
+                tokens: tokens, dtype: dtype.rawValue, weights: format.name,
                 share: plan.text(layers: shape.layers),
                 tokensPerSecond: speed.tokensPerSecond,
                 promptTokensPerSecond: speed.promptTokensPerSecond,
