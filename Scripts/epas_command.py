@@ -8,11 +8,6 @@ import tempfile
 import torch
 from safetensors.torch import load_file
 
-# The largest relative error of a float32 result, and how much larger than the error of the
-# reference in float32 it may be where a case is ill-conditioned.
-BOUND = 1e-5
-CONDITION = 5
-
 
 class Mismatch(Exception):
     """A comparison that failed, with what was expected and what came."""

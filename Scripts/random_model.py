@@ -5,7 +5,7 @@ import pathlib
 from dataclasses import dataclass, field
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,19 @@ def write_random_model(
     save(weights, folder / "model.safetensors")
     if stored in ("transformers", "sharded"):
         rewrite_with_transformers(folder, "20KB" if stored == "sharded" else "1GB")
+
+
+def write_neighbour(folder: pathlib.Path, neighbour: pathlib.Path, seed: int) -> None:
+    """Writes the folder's model with every weight off by about 1e-5 of itself, in float32: as well
+    or ill conditioned, but rounded otherwise everywhere."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = {}
+    for file in sorted(folder.glob("model*.safetensors")):
+        for name, weight in load_file(file).items():
+            change = torch.randn(weight.shape, generator=generator, dtype=torch.float64)
+            weights[name] = (weight.double() * (1 + 1e-5 * change)).float()
+    save(weights, neighbour / "model.safetensors")
+    (neighbour / "config.json").write_text((folder / "config.json").read_text())
 
 
 def rewrite_with_transformers(folder: pathlib.Path, shard: str) -> None:
