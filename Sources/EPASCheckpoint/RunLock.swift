@@ -20,17 +20,20 @@ package final class RunLock: Sendable {
                     + " it, and the disk.")
         }
         let path = folder.appendingPathComponent("lock").path
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .system("cannot be opened", path, errno) }
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+        // Not the property yet: what throws once that is set is closed by `deinit`, too, and a second
+        // close may hit a file that another thread has just opened.
+        let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard opened >= 0 else { throw .system("cannot be opened", path, errno) }
+        while flock(opened, LOCK_EX | LOCK_NB) != 0 {
             let code = errno
             if code == EINTR { continue }
-            close(descriptor)
+            close(opened)
             guard code == EWOULDBLOCK else { throw .system("cannot be locked", path, code) }
             throw CheckpointError(
                 folder.path, "another process is training in this run folder",
                 remedy: "Wait until it ends, or choose another folder with --output.")
         }
+        descriptor = opened
     }
 
     deinit {
