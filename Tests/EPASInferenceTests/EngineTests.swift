@@ -86,14 +86,9 @@ import Testing
             let engine = try tiny.engine(options)
             defer { engine.shutDown() }
             for _ in 0..<2 {
-                let together = try await withThrowingTaskGroup(of: (Int, Output).self) { group in
-                    for (index, request) in requests.enumerated() {
-                        group.addTask { (index, try await engine.output(request)) }
-                    }
-                    return try await group.reduce(into: [Int: Output]()) { $0[$1.0] = $1.1 }
-                }
+                let together = try await engine.outputs(requests)
                 for (index, output) in alone.enumerated() {
-                    let isEqual = together[index]?.result == output.result
+                    let isEqual = together[index].result == output.result
                     #expect(isEqual, "request \(index)")
                 }
             }
@@ -144,14 +139,9 @@ import Testing
         alone.shutDown()
         let engine = try tiny.engine(options(), type: .bfloat16)
         defer { engine.shutDown() }
-        let found = try await withThrowingTaskGroup(of: (Int, Output).self) { group in
-            for (index, request) in requests.enumerated() {
-                group.addTask { (index, try await engine.output(request)) }
-            }
-            return try await group.reduce(into: [Int: Output]()) { $0[$1.0] = $1.1 }
-        }
+        let found = try await engine.outputs(requests)
         for (index, result) in expected.enumerated() {
-            let isEqual = found[index]?.result == result
+            let isEqual = found[index].result == result
             #expect(isEqual, "request \(index)")
         }
     }

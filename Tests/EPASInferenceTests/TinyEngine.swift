@@ -118,16 +118,30 @@ extension Engine {
 
     /// Runs a request to its end.
     func output(_ request: GenerationRequest) async throws -> Output {
-        var output = Output()
-        for try await event in try submit(request) {
+        try await Output(of: try submit(request))
+    }
+
+    /// Runs requests together, all queued before the first result is looked at.
+    func outputs(_ requests: [GenerationRequest]) async throws -> [Output] {
+        let streams = try requests.map { try submit($0) }
+        var outputs: [Output] = []
+        for stream in streams { outputs.append(try await Output(of: stream)) }
+        return outputs
+    }
+}
+
+extension Output {
+    fileprivate init(
+        of events: AsyncThrowingStream<GenerationEvent, any Error>
+    ) async throws {
+        for try await event in events {
             switch event {
-            case .prompt(let scores): output.promptScores = scores
+            case .prompt(let scores): promptScores = scores
             case .token(let token, let score):
-                output.tokens.append(token)
-                output.scores.append(score)
-            case .finished(let summary): output.summary = summary
+                tokens.append(token)
+                scores.append(score)
+            case .finished(let summary): self.summary = summary
             }
         }
-        return output
     }
 }
