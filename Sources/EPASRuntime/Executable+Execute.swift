@@ -18,23 +18,24 @@ extension Executable {
         borrowing borrowed: borrowing UniqueArray<DeviceBuffer>,
         inputs: [HostArray] = []
     ) throws -> UniqueArray<DeviceBuffer> {
-        var given: [Shape] = []
-        for index in donated.indices { given.append(try shape(of: donated[index], at: index)) }
+        let bufferCount = donated.count + borrowed.count
+        try checkCount(bufferCount + inputs.count)
+        for index in donated.indices { try check(donated[index], at: index) }
         for index in borrowed.indices {
-            given.append(try shape(of: borrowed[index], at: donated.count + index))
+            try check(borrowed[index], at: donated.count + index)
         }
-        try check(given + inputs.map(\.shape))
+        for (index, input) in inputs.enumerated() { try check(input.shape, at: bufferCount + index) }
 
         var uploaded = UniqueArray<DeviceBuffer>(minimumCapacity: inputs.count)
         for input in inputs { uploaded.append(try client.makeBuffer(input, on: device)) }
 
         var arguments: [OpaquePointer?] = []
-        arguments.reserveCapacity(donated.count + borrowed.count + uploaded.count)
+        arguments.reserveCapacity(bufferCount + uploaded.count)
         for index in donated.indices { arguments.append(donated[index].handle) }
         for index in borrowed.indices { arguments.append(borrowed[index].handle) }
         for index in uploaded.indices { arguments.append(uploaded[index].handle) }
         // What is only lent must survive also where the program would take it.
-        let lent = donated.count..<(donated.count + borrowed.count)
+        let lent = donated.count..<bufferCount
         // The handles do not keep their owners alive.
         let handles = try withExtendedLifetime(donated) {
             try withExtendedLifetime(uploaded) {
@@ -78,24 +79,22 @@ extension Executable {
         return arrays
     }
 
-    /// The buffer's shape; refuses a buffer of another client, whose memory is not ours to use.
-    private func shape(
-        of buffer: borrowing DeviceBuffer, at index: Int
-    ) throws(RuntimeError) -> Shape {
-        guard buffer.client === client else { throw .foreignBuffer(index: index) }
-        return buffer.shape
+    private func checkCount(_ given: Int) throws(RuntimeError) {
+        guard let parameters, given != parameters.count else { return }
+        throw .wrongArgumentCount(given: given, expected: parameters.count)
     }
 
-    /// Compares the arguments with the parameters: of a wrong shape the plugin would only notice
-    /// a wrong size.
-    private func check(_ given: [Shape]) throws(RuntimeError) {
-        guard let parameters else { return }
-        guard given.count == parameters.count else {
-            throw .wrongArgumentCount(given: given.count, expected: parameters.count)
-        }
-        for (index, shape) in given.enumerated() where shape != parameters[index] {
-            throw .wrongArgument(index: index, given: shape, expected: parameters[index])
-        }
+    /// Refuses a buffer of another client, whose memory is not ours to use, or of a wrong shape.
+    private func check(_ buffer: borrowing DeviceBuffer, at index: Int) throws(RuntimeError) {
+        guard buffer.client === client else { throw .foreignBuffer(index: index) }
+        try check(buffer.shape, at: index)
+    }
+
+    /// Compares an argument with the parameter: of a wrong shape the plugin would only notice a
+    /// wrong size.
+    private func check(_ given: Shape, at index: Int) throws(RuntimeError) {
+        guard let parameters, given != parameters[index] else { return }
+        throw .wrongArgument(index: index, given: given, expected: parameters[index])
     }
 
     /// Calls the C function; returns one handle per result, which the caller then owns.
