@@ -11,8 +11,16 @@ namespace epas {
 
 namespace {
 
-/// How long a thread looks for work before it sleeps.
+/// How long a thread looks for work without letting others have its core.
 constexpr auto patience = std::chrono::microseconds(100);
+
+/// How long it looks for work at all before it sleeps, if no other thread wants its core. Between two
+/// tokens the next one is chosen and handed over, for which 100 to 300 µs pass; waking sleeping
+/// threads afterwards takes as long again.
+constexpr auto vigil = std::chrono::milliseconds(2);
+
+/// How long giving up the core takes where no other thread wants it, and some.
+constexpr auto turn = std::chrono::microseconds(20);
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -99,7 +107,11 @@ void ThreadPool::workUntilStopped(int index) {
             continue;
         }
         pause();
-        if (turns % 64 == 0 && Clock::now() - last > patience) {
+        if (turns % 64 != 0) continue;
+        const auto looked = Clock::now();
+        if (looked - last < patience) continue;
+        std::this_thread::yield();
+        if (looked - last > vigil || Clock::now() - looked > turn) {
             std::unique_lock<std::mutex> lock(sleeping);
             sleepers.fetch_add(1);
             news.wait(lock, [&] {
