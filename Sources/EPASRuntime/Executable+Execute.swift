@@ -24,7 +24,9 @@ extension Executable {
         for index in borrowed.indices {
             try check(borrowed[index], at: donated.count + index)
         }
-        for (index, input) in inputs.enumerated() { try check(input.shape, at: bufferCount + index) }
+        for (index, input) in inputs.enumerated() {
+            try check(input.shape, at: bufferCount + index)
+        }
 
         var uploaded = UniqueArray<DeviceBuffer>(minimumCapacity: inputs.count)
         for input in inputs { uploaded.append(try client.makeBuffer(input, on: device)) }
