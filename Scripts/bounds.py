@@ -52,11 +52,18 @@ def check_errors(
     for name in doubtful:
         ours = [errors[name].ours for errors in neighbours]
         error = statistics.median(ours)
-        reference = statistics.median(errors[name].reference for errors in neighbours)
-        bound = max(errors[name].allowed, NEIGHBOURS_CONDITION * reference)
+        references = [errors[name].reference for errors in neighbours]
+        bound = max(errors[name].allowed, NEIGHBOURS_CONDITION * statistics.median(references))
         if not (all(map(math.isfinite, ours)) and error <= bound):
             raise Mismatch(
                 f"{name} has relative error {errors[name].ours:.2e}, and {error:.2e} in the median "
                 f"of {NEIGHBOURS} neighbours, allowed {bound:.2e}"
+            )
+        # Nor may this model be an exception among its neighbours.
+        bound = CONDITION * max(references)
+        if errors[name].ours > bound:
+            raise Mismatch(
+                f"{name} has relative error {errors[name].ours:.2e}, allowed {bound:.2e} by the "
+                f"largest of the reference's over {NEIGHBOURS} neighbours"
             )
     return largest, f"\n                by neighbours' medians: {', '.join(doubtful)}"

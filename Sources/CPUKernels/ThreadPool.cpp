@@ -20,7 +20,7 @@ constexpr auto patience = std::chrono::microseconds(100);
 constexpr auto vigil = std::chrono::milliseconds(2);
 
 /// How long giving up the core takes where no other thread wants it, and some.
-constexpr auto turn = std::chrono::microseconds(20);
+constexpr auto quickReturn = std::chrono::microseconds(20);
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -111,7 +111,7 @@ void ThreadPool::workUntilStopped(int index) {
         const auto looked = Clock::now();
         if (looked - last < patience) continue;
         std::this_thread::yield();
-        if (looked - last > vigil || Clock::now() - looked > turn) {
+        if (looked - last > vigil || Clock::now() - looked > quickReturn) {
             std::unique_lock<std::mutex> lock(sleeping);
             sleepers.fetch_add(1);
             news.wait(lock, [&] {
