@@ -117,11 +117,15 @@ package final class OutputFolder: Sendable {
     }
 
     /// Removes what was written, unless it is already in its place.
-    package func abandon() {
+    ///
+    /// - Returns: Whether the folder does not appear in its place.
+    @discardableResult
+    package func abandon() -> Bool {
         state.withLock { state in
-            guard case .open = state else { return }
+            guard case .open = state else { return state == .abandoned }
             state = .abandoned
             try? FileManager.default.removeItem(at: temporary)
+            return true
         }
     }
 

@@ -17,8 +17,7 @@ package enum Interruption {
         var received: Int32?
         /// What is said of a first signal that the run takes care of; `nil` ends the process.
         var claim: String?
-        var farewell = "Interrupted."
-        var cleanUp: (@Sendable () -> Void)?
+        var beforeExit: @Sendable () -> String = { "Interrupted." }
     }
 
     private static let state = Mutex(State())
@@ -77,33 +76,27 @@ package enum Interruption {
         }
     }
 
-    /// Sets what is done, and then said, before a signal ends the process.
-    package static func beforeExit(
-        saying farewell: String, _ cleanUp: @escaping @Sendable () -> Void
-    ) {
-        state.withLock {
-            $0.farewell = farewell
-            $0.cleanUp = cleanUp
-        }
+    /// Sets what is done before a signal ends the process; it gives the sentence that is then said.
+    ///
+    /// No other thread writes to standard error from then on.
+    package static func beforeExit(_ cleanUp: @escaping @Sendable () -> String) {
+        state.withLock { $0.beforeExit = cleanUp }
     }
 
     private static func handle(_ number: Int32) {
         let ending: State? = state.withLock { state in
             guard state.received == nil, let claim = state.claim else { return state }
             // Said before the run can know, so that what it says comes after.
-            say(claim)
+            StandardError.write(line(claim))
             state.received = number
             return nil
         }
         guard let ending else { return }
-        ending.cleanUp?()
-        say(ending.farewell)
-        _exit(exitCode)
+        StandardError.end(exitCode) { line(ending.beforeExit()) }
     }
 
-    private static func say(_ text: String) {
+    private static func line(_ text: String) -> String {
         // A half-drawn progress line makes room.
-        let start = isatty(STDERR_FILENO) == 1 ? "\r\u{1b}[K" : ""
-        try? FileHandle.standardError.write(contentsOf: Data("\(start)\(text)\n".utf8))
+        (isatty(STDERR_FILENO) == 1 ? "\r\u{1b}[K" : "") + text + "\n"
     }
 }

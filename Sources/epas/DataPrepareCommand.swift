@@ -105,7 +105,10 @@ struct DataPrepareCommand: ParsableCommand {
         let line = ProgressLine()
         let start = Date()
         let summary = try preparation.run(folder: { folder in
-            Interruption.beforeExit(saying: "Interrupted; nothing was written.", folder.abandon)
+            Interruption.beforeExit {
+                folder.abandon()
+                    ? "Interrupted; nothing was written." : "Interrupted; the data set is complete."
+            }
         }) { progress in
             if progress.phase == .training {
                 line.show("Training the tokenizer")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import EPASTraining
 import Foundation
 
 /// Standard output that cannot be written to.
@@ -39,7 +40,7 @@ func printLine(_ line: String = "") throws {
 
 /// Writes a line to standard error, where nobody may be reading any more.
 func printError(_ line: String) {
-    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+    StandardError.write(line + "\n")
 }
 
 /// Prints a value as one line of JSON; see ``jsonData(_:pretty:)``.

@@ -1,3 +1,4 @@
+import EPASTraining
 import Foundation
 
 /// Progress on standard error: one line that is redrawn on a terminal, plain lines elsewhere.
@@ -29,21 +30,21 @@ final class ProgressLine {
     /// Writes a line that stays.
     func finish(_ text: String) {
         clear()
-        write(text + "\n")
+        StandardError.write(text + "\n")
         if !isTerminal { last = Date() }
     }
 
     /// Removes the line from a terminal.
     func clear() {
-        if isDrawn { write("\r\u{1b}[K") }
+        if isDrawn { StandardError.write("\r\u{1b}[K") }
         isDrawn = false
         last = nil
     }
 
     private func draw(_ text: String) {
-        guard isTerminal else { return write(text + "\n") }
+        guard isTerminal else { return StandardError.write(text + "\n") }
         // The last column stays free: a terminal would go to the next line.
-        write("\r\(text.prefix(columns - 1))\u{1b}[K")
+        StandardError.write("\r\(text.prefix(columns - 1))\u{1b}[K")
         isDrawn = true
     }
 
@@ -52,10 +53,5 @@ final class ProgressLine {
         var size = winsize()
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1
             ? Int(size.ws_col) : 80
-    }
-
-    private func write(_ text: String) {
-        // Nobody may be reading any more; the work goes on.
-        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 }

@@ -162,10 +162,19 @@ struct RefusedPreparationTests {
         preparation.shardTokens = 10
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path).sorted()
         let error = #expect(throws: DataError.self) {
-            try preparation.run(folder: { $0.abandon() })
+            try preparation.run(folder: { #expect($0.abandon()) })
         }
         #expect(error?.problem == "Preparing \(folder["out"].path) was interrupted")
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: folder.url.path).sorted() == names)
+    }
+
+    @Test func aCompleteFolderIsNotAbandoned() throws {
+        var opened: OutputFolder?
+        try preparation([input]).run(folder: { opened = $0 })
+        let contents = try TemporaryFolder.contents(of: folder["out"])
+        let output = try #require(opened)
+        #expect(!output.abandon())
+        #expect(try TemporaryFolder.contents(of: folder["out"]) == contents)
     }
 }

@@ -144,8 +144,10 @@ struct DataPrepareTests {
         #expect(try names() == ["in", "out"])
     }
 
-    @Test("an interrupt leaves nothing behind", arguments: [SIGINT, SIGTERM])
-    func interrupt(signal: Int32) throws {
+    @Test(
+        "an interrupt leaves nothing behind, and nothing is said after that",
+        arguments: [SIGINT, SIGTERM], [0, 2, 5, 10, 20, 40])
+    func interrupt(signal: Int32, milliseconds: UInt32) throws {
         defer { removeFolder() }
         // Thousands of shards, each of which is brought to the disk.
         let program = try Program([
@@ -153,6 +155,7 @@ struct DataPrepareTests {
             "--shard-tokens", "2",
         ])
         while program.isRunning, try names() == ["in"] { usleep(1_000) }
+        usleep(1_000 * milliseconds)
         program.send(signal)
         let result = try program.result()
         #expect(result.status == 130)
