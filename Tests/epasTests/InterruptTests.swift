@@ -9,7 +9,8 @@ struct InterruptTests {
             "benchmark", "train", "--model", "tiny", "--steps", "1000000", "--batch", "1",
             "--sequence", "8",
         ])
-        // The program listens before anything else; the time is only to be in the midst of it.
+        while program.isRunning, !program.catches(signal) { usleep(1_000) }
+        // To be in the midst of it.
         usleep(300_000)
         program.send(signal)
         let result = try program.result()

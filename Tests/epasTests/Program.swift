@@ -77,6 +77,17 @@ final class Program {
 
     var isRunning: Bool { process.isRunning }
 
+    /// Whether a signal reaches a handler of the program's (proc(5), `SigCgt`).
+    func catches(_ signal: Int32) -> Bool {
+        let path = "/proc/\(process.processIdentifier)/status"
+        // Foundation reads files by their size, which is 0 here.
+        guard let file = FileHandle(forReadingAtPath: path), let bytes = try? file.readToEnd(),
+            let match = String(decoding: bytes, as: UTF8.self).firstMatch(of: #/SigCgt:\s*(\w+)/#),
+            let signals = UInt64(match.1, radix: 16)
+        else { return false }
+        return signals & 1 << UInt64(signal - 1) != 0
+    }
+
     func send(_ signal: Int32) {
         kill(process.processIdentifier, signal)
     }
