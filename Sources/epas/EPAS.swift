@@ -38,6 +38,7 @@ struct EPASCommand: ParsableCommand {
         }
         do {
             try command.run()
+            leave(.success)
         } catch {
             end(error)
         }
@@ -46,12 +47,22 @@ struct EPASCommand: ParsableCommand {
     /// Ends the process after a command that failed.
     private static func end(_ error: any Error) -> Never {
         let code = exitCode(for: error)
-        // Help that was asked for, and an end that the command has already explained.
-        if code.isSuccess || error is ExitCode { exit(withError: error) }
-        if case OutputError.closed = error {
-        } else {
-            printError("Error: \(sentence(about: error))")
+        switch error {
+        // The command has explained it, or nobody is left to read why.
+        case is ExitCode, OutputError.closed: break
+        // Help that was asked for.
+        case _ where code.isSuccess: exit(withError: error)
+        default: printError("Error: \(sentence(about: error))")
         }
-        Foundation.exit(code.rawValue)
+        leave(code)
+    }
+
+    /// Ends the process, whatever its threads do.
+    ///
+    /// A program may still be compiled, or run, in the background. `exit` would destroy the plugin's
+    /// globals under it.
+    static func leave(_ code: ExitCode) -> Never {
+        fflush(nil)
+        _exit(code.rawValue)
     }
 }

@@ -62,9 +62,7 @@ struct TrainCommand: ParsableCommand {
             printError("Error: \(sentence(about: error))")
             code = Self.exitCode(for: error)
         }
-        // A program may still be compiled in the background. `exit` would destroy the plugin's
-        // globals under it.
-        fflush(nil)
-        _exit(code.rawValue)
+        // Before the trainer is given back, which may still compile in the background.
+        EPASCommand.leave(code)
     }
 }
