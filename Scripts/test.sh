@@ -9,7 +9,7 @@ log=.build/test.log
 swift_tests() {
     if swift test --disable-xctest --skip-build "$@" 2>&1 | tee "$log" | sed '/^◇/d'; then return; fi
     printf '\nFailures (all that was said is in %s):\n' "$log"
-    awk '/^(✔|◇)/ { shown = 0 } /^✘|^error:|Fatal error/ { shown = 1 } shown { print substr($0, 1, 2000) }' "$log"
+    awk '/^(✔|◇)/ { shown = 0 } /^✘|error: |crashed:/ { shown = 1 } shown { print substr($0, 1, 2000) }' "$log"
     return 1
 }
 

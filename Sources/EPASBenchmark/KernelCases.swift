@@ -134,54 +134,80 @@ package struct KernelCases: Sendable {
     }
 
     private var inference: [KernelCase] {
+        let (r, d, n, h) = (rows, model.width, model.heads, model.headDimension)
+        // Every row is a sequence of its own, whose blocks follow each other.
+        let cache = [
+            indices([1, r, columns]) { $0 }, indices([r]) { $0 },
+            indices([r]) { _ in sequence - 1 },
+        ]
+        let product = 2 * r * n * h * sequence
+        return [
+            KernelCase(
+                "before logits", RMSNormKernel(epsilon: model.normEpsilon, resultType: type),
+                [array(r, d), float32(d)]),
+            KernelCase(
+                "", AttentionProbabilitiesKernel(keyValueHeads: model.keyValueHeads, plane: 0),
+                [array(r, n, h), pool] + cache, flops: product),
+            KernelCase(
+                "", AttentionMixKernel(plane: 0),
+                [
+                    .filled(1 / Double(sequence), Shape(.float32, [r, n, columns * Self.block])),
+                    pool,
+                ] + cache,
+                flops: product),
+        ] + matrices(as: type) + matrices(as: .int8)
+    }
+
+    private static let block = CachedRows.blockLength
+
+    /// Blocks of the cache that a sequence takes.
+    private var columns: Int { (sequence + Self.block - 1) / Self.block }
+
+    private var pool: KernelOperand {
+        .random(Shape(type, CachedRows.poolDimensions(model, blocks: rows * columns)))
+    }
+
+    /// What inference computes with its matrices.
+    private func matrices(as format: ElementType) -> [KernelCase] {
         let (r, d, f, v) = (rows, model.width, model.feedForward, model.vocabulary)
         let (n, k, h, e) =
             (model.heads, model.keyValueHeads, model.headDimension, model.normEpsilon)
-        let u = CachedRows.blockLength
-        let columns = (sequence + u - 1) / u
-        let pool = KernelOperand.random(
-            Shape(type, CachedRows.poolDimensions(model, blocks: r * columns)))
-        let norm = float32(d)
-        let position = indices([r]) { _ in sequence - 1 }
-        // Every row is a sequence of its own, whose blocks follow each other.
-        let cache = [indices([1, r, columns]) { $0 }, indices([r]) { $0 }, position]
-        let places = [
-            indices([2, r]) { $0 % r * columns + columns - 1 },
-            indices([r]) { _ in (sequence - 1) % u },
-        ]
-        let angles = [float32(sequence, h / 2), float32(sequence, h / 2)]
-        let projections = [array(n * h, d), array(k * h, d), array(k * h, d)]
-        let inputs = AttentionInputsKernel(
-            epsilon: e, hasQuery: true, keyPlane: 0, valuePlane: 1, hasBiases: false)
-        let product = 2 * r * n * h * sequence
+        let note = format == type ? "" : format.rawValue
+        func matrix(_ out: Int, _ width: Int) -> [KernelOperand] {
+            guard format == .int8 else { return [array(out, width)] }
+            let scales = QuantizedMatrix.scaleCount(columns: width)
+            return [.random(Shape(.int8, [out, width])), float32(out, scales)]
+        }
         func linear(_ label: String, _ width: Int, _ out: Int, to result: ElementType)
             -> KernelCase
         {
             // The residual is added wherever the result is not the logits.
             let residual = result == type && out == d ? [array(r, d)] : []
             return KernelCase(
-                label, LinearKernel(resultType: result),
-                [array(r, width), array(out, width)] + residual, flops: 2 * r * width * out)
+                note.isEmpty ? label : "\(label), \(note)", LinearKernel(resultType: result),
+                [array(r, width)] + matrix(out, width) + residual, flops: 2 * r * width * out)
         }
+        let norm = float32(d)
+        let angles = [float32(sequence, h / 2), float32(sequence, h / 2)]
+        let places = [
+            indices([2, r]) { $0 % r * columns + columns - 1 },
+            indices([r]) { _ in (sequence - 1) % Self.block },
+        ]
+        let projections = [n * h, k * h, k * h].flatMap { matrix($0, d) }
+        let inputs = AttentionInputsKernel(
+            epsilon: e, hasQuery: true, keyPlane: 0, valuePlane: 1, hasBiases: false)
         return [
             KernelCase(
-                "before logits", RMSNormKernel(epsilon: e, resultType: type), [array(r, d), norm]),
-            KernelCase(
-                "", inputs,
-                [array(r, d), norm] + angles + [position, pool] + places + projections,
+                note, inputs,
+                [array(r, d), norm] + angles + [indices([r]) { _ in sequence - 1 }, pool] + places
+                    + projections,
                 flops: 2 * r * d * (n + 2 * k) * h,
-                bytes: type.byteCount * (d * (n + 2 * k) * h + 2 * r * (d + (n + k) * h))),
-            KernelCase(
-                "", AttentionProbabilitiesKernel(keyValueHeads: k, plane: 0),
-                [array(r, n, h), pool] + cache, flops: product),
-            KernelCase(
-                "", AttentionMixKernel(plane: 0),
-                [.filled(1 / Double(sequence), Shape(.float32, [r, n, columns * u])), pool] + cache,
-                flops: product),
+                bytes: projections.reduce(0) { $0 + $1.shape.byteCount }
+                    + type.byteCount * 2 * r * (d + (n + k) * h)),
             linear("output", n * h, d, to: type),
             KernelCase(
-                "", GatedLinearKernel(epsilon: e, hasBiases: false),
-                [array(r, d), norm, array(f, d), array(f, d)], flops: 4 * r * d * f),
+                note, GatedLinearKernel(epsilon: e, hasBiases: false),
+                [array(r, d), norm] + matrix(f, d) + matrix(f, d), flops: 4 * r * d * f),
             linear("down", f, d, to: type),
             linear("logits", d, v, to: .float32),
         ]

@@ -76,6 +76,24 @@ struct KernelBenchmarkTests {
         #expect(speeds[0].seconds > 0 && speeds[0].plainSeconds > 0)
     }
 
+    @Test("matrices of inference are timed as integers, too")
+    func integers() throws {
+        let benchmark = try Self.benchmark()
+        defer { try? FileManager.default.removeItem(at: benchmark.cache.directory) }
+        let cases = try Self.cases(.bfloat16).all.filter { $0.label.hasSuffix("int8") }
+        #expect(
+            cases.map { "\($0.target) \($0.label)" } == [
+                "epas.attention_inputs int8", "epas.linear output, int8",
+                "epas.gated_linear int8", "epas.linear down, int8", "epas.linear logits, int8",
+            ])
+        let speeds = try cases.flatMap(benchmark.measure)
+        // Weights, a scale of each 64 numbers, rows, and what they become.
+        #expect(speeds[0].bytes == Double((64 + 4) * (64 + 32 + 32) + 2 * 2 * 3 * (64 + 64 + 32)))
+        #expect(speeds[1].bytes == Double((64 + 4) * 64 + 3 * 2 * 3 * 64))
+        #expect(speeds[2].flops == Double(4 * 3 * 64 * 160))
+        for speed in speeds { #expect(speed.seconds > 0 && speed.plainSeconds > 0) }
+    }
+
     @Test("random operands are what they say, whatever their size")
     func operands() {
         for count in [1, 5, 1 << 14, (1 << 14) + 3, 40_000] {
@@ -84,6 +102,9 @@ struct KernelBenchmarkTests {
             #expect(numbers.allSatisfy { (-1...1).contains($0) })
             #expect(Set(numbers).count > count / 1000)
         }
+        let integers = KernelOperand.random(Shape(.int8, [40_000])).array()
+        #expect(integers.shape == Shape(.int8, [40_000]))
+        #expect(Set(integers.doubles()) == Set(stride(from: -127.0, through: 127, by: 1)))
         let filled = KernelOperand.filled(0.5, Shape(.float32, [2, 3])).array()
         #expect(filled.doubles() == [Double](repeating: 0.5, count: 6))
     }
