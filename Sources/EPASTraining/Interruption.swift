@@ -87,7 +87,7 @@ package enum Interruption {
         let ending: State? = state.withLock { state in
             guard state.received == nil, let claim = state.claim else { return state }
             // Said before the run can know, so that what it says comes after.
-            StandardError.write(line(claim))
+            StandardError.writeIfRead(line(claim))
             state.received = number
             return nil
         }

@@ -5,8 +5,8 @@ import Synchronization
 package enum StandardError {
     /// Held while a piece is written. A process that ends keeps it.
     private static let turn = Mutex(())
-    /// How long the end waits for a piece that nobody reads, in milliseconds.
-    private static let patience = 1000
+    /// How long a signal waits for a piece that nobody reads, in milliseconds.
+    private static let patience: Int32 = 1000
 
     /// Writes text at once; the work goes on where nobody reads any more.
     ///
@@ -16,22 +16,36 @@ package enum StandardError {
         turn.withLock { _ in put(text) }
     }
 
-    /// Ends the process with words that nothing follows.
-    ///
-    /// - Parameter lastWords: Called when no other thread writes any more. It may do what the end
-    ///   needs, such as to remove files, and says how that went.
-    static func end(_ exitCode: Int32, saying lastWords: () -> String) -> Never {
-        for _ in 0..<patience {
-            _ = turn.withLockIfAvailable { _ in say(lastWords(), exitCode) }
-            usleep(1_000)
-        }
-        // Somebody is stuck in the middle of a piece. That must not keep the user from ending it.
-        say(lastWords(), exitCode)
+    /// Writes text unless nobody reads it: who is asked to end must not wait for that.
+    static func writeIfRead(_ text: String) {
+        withTurnIfAvailable { putIfRead(text) }
     }
 
-    private static func say(_ text: String, _ exitCode: Int32) -> Never {
-        put(text)
+    /// Ends the process with words that nothing follows.
+    ///
+    /// - Parameter lastWords: Called when no other thread writes any more, or one is stuck in the
+    ///   middle of a piece. It may do what the end needs, such as to remove files, and says how that
+    ///   went.
+    static func end(_ exitCode: Int32, saying lastWords: () -> String) -> Never {
+        withTurnIfAvailable {
+            putIfRead(lastWords())
+            _exit(exitCode)
+        }
+        _ = lastWords()
         _exit(exitCode)
+    }
+
+    private static func withTurnIfAvailable(_ body: () -> Void) {
+        for _ in 0..<patience {
+            if turn.withLockIfAvailable({ _ in body() }) != nil { return }
+            usleep(1_000)
+        }
+    }
+
+    /// A pipe that poll(2) calls writable has room for any line.
+    private static func putIfRead(_ text: String) {
+        var end = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+        if poll(&end, 1, patience) > 0 { put(text) }
     }
 
     private static func put(_ text: String) {

@@ -19,6 +19,25 @@ struct InterruptTests {
         #expect(result.errors == "Interrupted.\n")
     }
 
+    @Test("end a command though nobody reads its errors", arguments: [SIGINT, SIGTERM])
+    func unread(signal: Int32) throws {
+        let errors = Pipe()
+        let end = errors.fileHandleForWriting
+        let flags = fcntl(end.fileDescriptor, F_GETFL)
+        #expect(fcntl(end.fileDescriptor, F_SETFL, flags | O_NONBLOCK) == 0)
+        let block = [UInt8](repeating: 0, count: 4096)
+        while write(end.fileDescriptor, block, block.count) > 0 {}
+        #expect(errno == EAGAIN)
+        #expect(fcntl(end.fileDescriptor, F_SETFL, flags) == 0)
+        // A server says first that it compiles, and is stuck with that.
+        let program = try Program(
+            ["serve", "runs/run", "--port", "0"], in: Pipeline.get().folder, errorTerminal: end)
+        while program.isRunning, !program.catches(signal) { usleep(1_000) }
+        usleep(300_000)
+        program.send(signal)
+        #expect(try program.result().status == 130)
+    }
+
     @Test("save a training run, which goes on from there", arguments: [SIGINT, SIGTERM])
     func train(signal: Int32) throws {
         let folder = try Pipeline.get().folder
