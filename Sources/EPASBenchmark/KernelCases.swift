@@ -136,10 +136,7 @@ package struct KernelCases: Sendable {
     private var inference: [KernelCase] {
         let (r, d, n, h) = (rows, model.width, model.heads, model.headDimension)
         // Every row is a sequence of its own, whose blocks follow each other.
-        let cache = [
-            indices([1, r, columns]) { $0 }, indices([r]) { $0 },
-            indices([r]) { _ in sequence - 1 },
-        ]
+        let cache = [indices([1, r, columns]) { $0 }, indices([r]) { $0 }, position]
         let product = 2 * r * n * h * sequence
         return [
             KernelCase(
@@ -162,6 +159,9 @@ package struct KernelCases: Sendable {
 
     /// Blocks of the cache that a sequence takes.
     private var columns: Int { (sequence + Self.block - 1) / Self.block }
+
+    /// Every row's, the last one of its sequence.
+    private var position: KernelOperand { indices([rows]) { _ in sequence - 1 } }
 
     private var pool: KernelOperand {
         .random(Shape(type, CachedRows.poolDimensions(model, blocks: rows * columns)))
@@ -199,8 +199,7 @@ package struct KernelCases: Sendable {
         return [
             KernelCase(
                 note, inputs,
-                [array(r, d), norm] + angles + [indices([r]) { _ in sequence - 1 }, pool] + places
-                    + projections,
+                [array(r, d), norm] + angles + [position, pool] + places + projections,
                 flops: 2 * r * d * (n + 2 * k) * h,
                 bytes: projections.reduce(0) { $0 + $1.shape.byteCount }
                     + type.byteCount * 2 * r * (d + (n + k) * h)),
